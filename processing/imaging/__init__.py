@@ -1,0 +1,32 @@
+"""Pictures as values: bytes in, renditions out.
+
+No settings, no clock, no database; the only state is Pillow's list of codecs.
+"""
+
+from __future__ import annotations
+
+from processing.imaging.chain import Made, Rendition, make
+from processing.imaging.errors import ImageFailed
+from processing.imaging.formats import FORMATS, Format, prove_codecs
+from processing.imaging.geometry import fit_within
+from processing.imaging.palette import Color, dominant_colors
+from processing.imaging.placeholder import thumbhash
+from processing.imaging.probe import Probe, probe
+from processing.imaging.recipe import Recipe
+
+__all__ = [
+    "FORMATS",
+    "Color",
+    "Format",
+    "ImageFailed",
+    "Made",
+    "Probe",
+    "Recipe",
+    "Rendition",
+    "dominant_colors",
+    "fit_within",
+    "make",
+    "probe",
+    "prove_codecs",
+    "thumbhash",
+]

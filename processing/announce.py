@@ -1,0 +1,122 @@
+"""The push: a hint, sent after the commit, that there is something new to read.
+
+It may be lost: whoever misses one finds the gap in the sequence numbers and reads the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import redis
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from processing.models import Job
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+logger = logging.getLogger(__name__)
+
+GROUP = "news"
+_DONE_SECONDS = 60
+
+
+class News(NamedTuple):
+    """That the job's log now reaches `seq`."""
+
+    job_id: uuid.UUID
+    owner_id: int
+    seq: int
+    kind: str
+    finished: bool
+
+
+class _Background:
+    """An event loop in a thread of its own: sending never keeps a worker from its pixels."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._waiting = 0
+        threading.Thread(target=self._loop.run_forever, name="announce", daemon=True).start()
+
+    def send(self, message: dict[str, Any]) -> None:
+        if self._waiting < 1000:  # Redis is frozen: more hints would only pile up
+            self._waiting += 1
+            asyncio.run_coroutine_threadsafe(self._send(message), self._loop)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(5):
+                await get_channel_layer().group_send(GROUP, message)
+        except Exception as error:
+            logger.warning("A push was lost, its readers will find the log: %s", error)
+        finally:
+            self._waiting -= 1
+
+
+@cache
+def _background(_pid: int) -> _Background:
+    return _Background()
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def announce(news: Sequence[News]) -> None:
+    """Tells every web process that these jobs' logs have grown. Never raises, never waits."""
+    message = {
+        "type": "news",
+        "jobs": [[str(n.job_id), n.owner_id, n.seq - n.finished, n.seq] for n in news],
+    }
+    _background(os.getpid()).send(message)
+    for item in news:
+        if item.finished and item.kind == Job.Kind.SINGLE:
+            _wake(item.job_id)
+
+
+def announce_removed(owner_id: int, images: Sequence[uuid.UUID]) -> None:
+    """Tells every web process that these images are gone from the feed."""
+    message = {"type": "removed", "owner": owner_id, "images": [str(image) for image in images]}
+    _background(os.getpid()).send(message)
+
+
+def _bell(job_id: uuid.UUID) -> str:
+    return f"imageapi:done:{job_id}"
+
+
+def _wake(job_id: uuid.UUID) -> None:
+    with suppress(redis.RedisError), _redis().pipeline(transaction=False) as pipe:
+        pipe.lpush(_bell(job_id), 1)
+        pipe.expire(_bell(job_id), _DONE_SECONDS)
+        pipe.execute()
+
+
+def wait_finished(job_id: uuid.UUID, seconds: float) -> bool:
+    """Waits until the job is finished; False where it is not after `seconds`.
+
+    A bell in Redis wakes it; where that is lost, a look at the row every second finds out.
+    """
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        try:
+            _redis().blpop([_bell(job_id)], timeout=min(1.0, left))
+        except redis.RedisError:
+            time.sleep(min(0.1, left))
+        if Job.objects.filter(id=job_id, finished_at__isnull=False).exists():
+            return True
+    return False

@@ -1,0 +1,92 @@
+"""Telling workers that there is something to do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from processing.models import Image, Job
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable, Iterator, Sequence
+
+logger = logging.getLogger(__name__)
+
+TASK = "processing.tasks.process_images"
+ALL_QUEUES = INTERACTIVE, BULK = "interactive", "bulk"
+QUEUES = {Job.Kind.SINGLE: INTERACTIVE, Job.Kind.MULTI: INTERACTIVE}
+
+
+class _Fuse:
+    """After a failed send, sends are not tried for a while: a frozen broker must not hold every upload."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._blown_until = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def blown(self) -> bool:
+        return time.monotonic() < self._blown_until
+
+    def blow(self) -> None:
+        with self._lock:
+            self._blown_until = time.monotonic() + self._seconds
+
+
+_fuse = _Fuse(5.0)
+
+
+def queue_of(kind: str) -> str:
+    return QUEUES.get(Job.Kind(kind), BULK)
+
+
+def chunks(images: Sequence[Image], *, one_each: bool) -> Iterator[list[uuid.UUID]]:
+    """The images in messages: one each, or as many as make about a third of a second's work.
+
+    Small enough that both ends of a batch keep every worker busy, and that an interactive image never waits
+    long; large enough that the message costs nothing beside the pixels.
+    """
+    most = 1 if one_each else max(4, min(settings.CHUNK_IMAGES, -(-len(images) // 8)))
+    chunk: list[uuid.UUID] = []
+    pixels = 0
+    for image in images:
+        size = image.width * image.height
+        if chunk and (len(chunk) >= most or pixels + size > settings.CHUNK_PIXELS):
+            yield chunk
+            chunk, pixels = [], 0
+        chunk.append(image.id)
+        pixels += size
+    if chunk:
+        yield chunk
+
+
+def dispatch(images: Sequence[Image], kind: str) -> None:
+    """Sends the images to the workers; where the broker is away, the sweeper sends them later."""
+    one_each = kind in (Job.Kind.SINGLE, Job.Kind.MULTI)
+    if not send(chunks(images, one_each=one_each), queue_of(kind)):
+        Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)
+
+
+def send(messages: Iterable[list[uuid.UUID]], queue: str) -> bool:
+    """Puts one message a chunk on the queue. False, after at most a few seconds, where the broker is away."""
+    if _fuse.blown:
+        return False
+    try:
+        with current_app.producer_or_acquire() as producer:
+            for ids in messages:
+                current_app.send_task(
+                    TASK, args=[[str(i) for i in ids]], queue=queue, producer=producer, retry=False
+                )
+    except (OperationalError, OSError) as error:
+        _fuse.blow()
+        logger.warning("The broker does not answer; the sweeper will send these images: %s", error)
+        return False
+    return True

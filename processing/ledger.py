@@ -1,0 +1,165 @@
+"""The one way an image reaches another state: rows, hues, counters and events in one transaction.
+
+Three statements, however many images: the images, their hues, then the counters of every touched job with
+its events. The job's row lock puts its events in order. The statement that reaches the total sets
+`finished_at` and writes `job.finished`: exactly one does, whoever else was killed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+
+from processing.announce import News, announce
+from processing.models import Image, Status
+from processing.shapes import image_shape
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable, Sequence
+
+# One event carries at most this many images, so that a frame stays far below what sockets accept (1 MiB).
+EVENT_IMAGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one image that a worker had claimed in its attempt number `attempt`."""
+
+    id: uuid.UUID
+    attempt: int
+    status: Status
+    error_code: str = ""
+    error_detail: str = ""
+    colors: list[dict[str, Any]] = field(default_factory=list)
+    placeholder: str = ""
+    renditions: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
+
+
+# `attempt` is the fence: a worker that lost its lease, and comes back late, changes nothing. Twins are the
+# images of the same bytes that waited for this one.
+_SETTLE = """
+WITH v AS (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS v(
+        id uuid, attempt int, status text, error_code text, error_detail text,
+        colors jsonb, placeholder text, renditions jsonb, losses jsonb)
+), settled AS (
+    UPDATE processing_image i
+    SET status = v.status, error_code = v.error_code, error_detail = v.error_detail, colors = v.colors,
+        placeholder = v.placeholder, renditions = v.renditions, losses = v.losses,
+        lease_until = NULL, finished_at = now()
+    FROM v WHERE i.id = v.id AND i.attempt = v.attempt AND i.status = 'processing'
+    RETURNING i.*
+), twins AS (
+    UPDATE processing_image i
+    SET status = s.status, error_code = s.error_code, error_detail = s.error_detail, colors = s.colors,
+        placeholder = s.placeholder, renditions = s.renditions, losses = s.losses,
+        lease_until = NULL, finished_at = now()
+    FROM settled s WHERE i.duplicate_of_id = s.id AND i.status IN ('pending', 'processing')
+    RETURNING i.*
+)
+SELECT * FROM settled UNION ALL SELECT * FROM twins
+"""
+
+_INDEX_HUES = """
+INSERT INTO processing_imagehue (owner_id, hue, image_id)
+SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::uuid[]) ON CONFLICT DO NOTHING
+"""
+
+# Every number added is a difference, so flushes of the same job add up in any order.
+_COUNT = """
+WITH change AS (
+    SELECT *, completed + failed + aborted AS done FROM jsonb_to_recordset(%s::jsonb) AS c(
+        job_id uuid, completed int, failed int, aborted int, images text)
+), moved AS (
+    UPDATE processing_job j
+    SET completed = j.completed + c.completed, failed = j.failed + c.failed, aborted = j.aborted + c.aborted,
+        updated_at = now(),
+        seq = j.seq + 1 + (j.completed + j.failed + j.aborted + c.done = j.total)::int,
+        finished_at = CASE WHEN j.completed + j.failed + j.aborted + c.done = j.total THEN now() END,
+        status = CASE
+            WHEN j.completed + j.failed + j.aborted + c.done < j.total THEN 'processing'
+            WHEN j.aborted + c.aborted > 0 THEN 'aborted'
+            WHEN j.failed + c.failed = j.total THEN 'failed'
+            WHEN j.failed + c.failed > 0 THEN 'partial'
+            ELSE 'completed' END
+    FROM change c WHERE j.id = c.job_id
+    RETURNING j.*, c.images
+), told AS (
+    INSERT INTO processing_event
+        (job_id, seq, type, status, completed, failed, aborted, finished_at, images)
+    SELECT id, seq - (finished_at IS NOT NULL)::int, 'job.progress',
+           status, completed, failed, aborted, finished_at, images FROM moved
+    UNION ALL
+    SELECT id, seq, 'job.finished', status, completed, failed, aborted, finished_at, '[]'
+    FROM moved WHERE finished_at IS NOT NULL
+)
+SELECT id, owner_id, seq, kind, finished_at IS NOT NULL FROM moved
+"""
+
+
+def settle(outcomes: Sequence[Outcome]) -> list[Image]:
+    """Writes what became of claimed images; returns those that changed, twins included."""
+    if not outcomes:
+        return []
+    document = json.dumps([{**asdict(outcome), "id": str(outcome.id)} for outcome in outcomes])
+    with transaction.atomic():
+        changed = list(Image.objects.raw(_SETTLE, [document]))
+        index_hues(changed)
+        record(changed)
+    return changed
+
+
+def index_hues(images: Iterable[Image]) -> None:
+    """Enters the hues of completed images that are not deleted."""
+    rows = [
+        (image.owner_id, hue, str(image.id))
+        for image in images
+        if image.status == Status.COMPLETED and image.deleted_at is None
+        for hue in sorted(image.hues)
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_INDEX_HUES, [list(column) for column in zip(*rows, strict=True)])
+
+
+def record(changed: Iterable[Image], *, undone: bool = False) -> None:
+    """Counts images that just reached their state in their jobs, and tells it as events.
+
+    With `undone` they have just left the state `failed` for another try. Call it in the transaction that
+    changed them.
+    """
+    by_job: dict[uuid.UUID, list[Image]] = {}
+    for image in changed:
+        by_job.setdefault(image.job_id, []).append(image)
+    for start in range(0, max((len(images) for images in by_job.values()), default=0), EVENT_IMAGES):
+        changes = [
+            _change(job, images[start : start + EVENT_IMAGES], undone=undone)
+            for job, images in sorted(by_job.items())
+            if images[start:]
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNT, [json.dumps(changes)])
+            news = [News(*row) for row in cursor.fetchall()]
+        transaction.on_commit(partial(announce, news))
+
+
+def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:
+    def count(status: Status) -> int:
+        return sum(image.status == status for image in images)
+
+    shapes = json.dumps([image_shape(image) for image in images])
+    if undone:
+        return {"job_id": str(job), "completed": 0, "failed": -len(images), "aborted": 0, "images": shapes}
+    return {
+        "job_id": str(job),
+        "completed": count(Status.COMPLETED),
+        "failed": count(Status.FAILED),
+        "aborted": count(Status.ABORTED),
+        "images": shapes,
+    }

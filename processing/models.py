@@ -1,0 +1,209 @@
+"""The rows that are the truth: jobs, their images, the hues found in them, the events told about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from processing.ids import uuid7
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+
+class Status(models.TextChoices):
+    """Where an image or a job stands. A job alone can be `partial`: finished, some of it failed."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+IMAGE_STATUSES = [status for status in Status if status is not Status.PARTIAL]
+UNFINISHED = (Status.PENDING, Status.PROCESSING)
+
+
+class Job(models.Model):
+    """What one request asked for; its counters always equal its images' states."""
+
+    class Kind(models.TextChoices):
+        SINGLE = "single"
+        MULTI = "multi"
+        BATCH = "batch"
+        CSV = "csv"
+        CANVAS = "canvas"
+        DERIVE = "derive"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="jobs")
+    kind = models.CharField(max_length=8, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    total = models.PositiveIntegerField()
+    completed = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    aborted = models.PositiveIntegerField(default=0)
+    seq = models.PositiveIntegerField(default=0, help_text="The number of the last event.")
+    recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
+    webhook_url = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-id"]),
+            models.Index(fields=["owner", "updated_at"]),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="job_counts_at_most_total",
+                condition=Q(total__gte=F("completed") + F("failed") + F("aborted")),
+            ),
+            models.CheckConstraint(
+                name="job_finished_when_all_counted",
+                condition=Q(finished_at__isnull=True, total__gt=F("completed") + F("failed") + F("aborted"))
+                | Q(finished_at__isnull=False, total=F("completed") + F("failed") + F("aborted")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def visible(self) -> ImageQuerySet:
+        return self.filter(deleted_at=None)
+
+    def of(self, owner_id: int) -> ImageQuerySet:
+        return self.filter(owner_id=owner_id)
+
+    def twins(self, owner_id: int, checksums: Sequence[str]) -> dict[str, Image]:
+        """By checksum (hex SHA-256), the image of this owner that already holds those bytes."""
+        held = self.of(owner_id).visible().filter(checksum__in=checksums, duplicate_of=None)
+        useful = held.exclude(status__in=[Status.FAILED, Status.ABORTED]).order_by("-id")
+        return {image.checksum: image for image in useful}
+
+
+class Image(models.Model):
+    """One uploaded file."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.ForeignKey(Job, models.CASCADE, related_name="images", db_index=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="images", db_index=False)
+    index = models.PositiveIntegerField(help_text="Its place in the request, from 0.")
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField(help_text="Bytes of the file as uploaded.")
+    checksum = models.CharField(max_length=64, help_text="SHA-256 of the file, in hex.")
+    content_type = models.CharField(max_length=32)
+    width = models.PositiveIntegerField(help_text="Pixels, as shown: after the EXIF turn.")
+    height = models.PositiveIntegerField()
+    key = models.CharField(max_length=22, help_text="The unguessable name of its files in the storage.")
+    has_original = models.BooleanField(default=True)
+    duplicate_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="twins")
+
+    status = models.CharField(
+        max_length=10, choices=[(s.value, s.label) for s in IMAGE_STATUSES], default=Status.PENDING
+    )
+    attempt = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="Until when a worker holds it.")
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error_detail = models.TextField(blank=True, default="")
+
+    colors = models.JSONField(default=list, blank=True)
+    placeholder = models.CharField(max_length=64, blank=True, default="")
+    renditions = models.JSONField(default=list, blank=True)
+    losses = models.JSONField(default=list, blank=True)
+
+    uploaded_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = ImageQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "index"], name="image_once_in_its_job")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-id"], name="image_newest", condition=Q(deleted_at=None)),
+            models.Index(fields=["owner", "checksum"], name="image_checksum"),
+            models.Index(fields=["key"], name="image_key"),
+            models.Index(
+                fields=["sent_at"], name="image_unfinished", condition=Q(status__in=["pending", "processing"])
+            ),
+            models.Index(fields=["deleted_at"], name="image_deleted", condition=Q(deleted_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def hues(self) -> set[int]:
+        """The hues (whole degrees, 0..359) by which the feed finds it."""
+        return {color["hue"] for color in self.colors if color["hue"] is not None}
+
+
+class ImageHue(models.Model):
+    """One hue of one completed image that is not deleted: the index behind the feed.
+
+    The key is the index: a B-tree on (owner, hue, image), read backwards for newest first, one short probe
+    for each degree asked for.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "hue", "image_id")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    hue = models.SmallIntegerField()
+    image = models.ForeignKey(Image, models.CASCADE, related_name="+")
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def after(self, job_id: uuid.UUID, seq: int) -> EventQuerySet:
+        return self.filter(job_id=job_id, seq__gt=seq).select_related("job").order_by("seq")
+
+
+class Event(models.Model):
+    """One line of a job's log, written in the transaction that made it true.
+
+    `seq` rises by one with each event of the job. WebSocket, long poll and webhook all read this log.
+    """
+
+    class Type(models.TextChoices):
+        PROGRESS = "job.progress"
+        FINISHED = "job.finished"
+
+    pk = models.CompositePrimaryKey("job_id", "seq")
+    job = models.ForeignKey(Job, models.CASCADE, related_name="events", db_index=False)
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=16, choices=Type)
+    status = models.CharField(max_length=10, choices=Status)
+    completed = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+    aborted = models.PositiveIntegerField()
+    finished_at = models.DateTimeField(null=True)
+    # Text, not jsonb: it is written once and goes out as it is.
+    images = models.TextField(default="[]", help_text="The images that changed, as a JSON array.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar = EventQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="event_age")]
+
+
+class Pulse(models.Model):
+    """When the sweeper last ran: one row that proves beat, broker, a worker and the database all live."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

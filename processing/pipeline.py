@@ -1,0 +1,173 @@
+"""The order of steps from a claimed image to its outcome."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from processing import storage
+from processing.claims import Claim, LeaseKeeper, claim, release
+from processing.deadline import deadline
+from processing.imaging import ImageFailed, Made, Recipe, make
+from processing.ledger import Outcome, settle
+from processing.models import Status
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Callable, Sequence
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+DATABASE_PATIENCE = 60.0
+
+
+def process(ids: Sequence[uuid.UUID]) -> int:
+    """Makes everything of those of these images that are free; returns how many it took."""
+    claims = patiently(lambda: claim(ids))
+    if not claims:
+        return 0
+    with LeaseKeeper(claims) as keeper:
+        batch = Batch(keeper)
+        waiting = list(claims)
+        try:
+            while waiting:
+                batch.add(waiting[0], develop(waiting[0]))
+                waiting.pop(0)
+            batch.flush()
+        finally:
+            # Told to stop: what is made is kept, the rest goes back uncounted, for another worker, at once.
+            if waiting:
+                batch.flush()
+                release(waiting, counted=False)
+    return len(claims)
+
+
+class Batch:
+    """Outcomes on their way to the ledger: written every quarter of a second, so a page sees each soon."""
+
+    def __init__(self, keeper: LeaseKeeper) -> None:
+        self._keeper = keeper
+        self._outcomes: list[Outcome] = []
+        self._due = time.monotonic() + settings.FLUSH_SECONDS
+
+    def add(self, held: Claim, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self._keeper.drop(held.image.id)
+            patiently(lambda: release([held], counted=True))
+        else:
+            self._outcomes.append(outcome)
+        if len(self._outcomes) >= settings.FLUSH_IMAGES or time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        patiently(lambda: settle(self._outcomes))
+        for outcome in self._outcomes:
+            self._keeper.drop(outcome.id)
+        self._outcomes = []
+        self._due = time.monotonic() + settings.FLUSH_SECONDS
+
+
+def patiently(act: Callable[[], Result]) -> Result:
+    """Does `act` again while the database restarts; what it lost is made up for by the lease."""
+    end = time.monotonic() + DATABASE_PATIENCE
+    pause = 0.1
+    while True:
+        try:
+            return act()
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            if time.monotonic() + pause > end:
+                raise
+            logger.warning("The database does not answer, trying again: %s", error)
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+def develop(held: Claim) -> Outcome | None:
+    """What becomes of one image; None where the fault is not the picture's and another try is due."""
+    try:
+        return _copied(held) or _made(held)
+    except ImageFailed as error:
+        return _failed(held, error)
+    except OSError as error:
+        return _failed(held, _storage_failed(error))
+    except Exception:
+        logger.exception("image=%s: nobody foresaw this", held.image.id)
+        error = ImageFailed("internal_error", "Something went wrong on our side.", permanent=False)
+        return _failed(held, error)
+
+
+def _copied(held: Claim) -> Outcome | None:
+    """The results of the image with the same bytes, where they are all that is wanted."""
+    wanted = Recipe.from_json(held.recipe).names()
+    if held.twin and wanted <= {rendition["name"] for rendition in held.twin["renditions"]}:
+        return Outcome(held.image.id, held.image.attempt, Status.COMPLETED, **held.twin)
+    return None
+
+
+def _made(held: Claim) -> Outcome:
+    image, started = held.image, time.monotonic()
+    made = _make(image.key, Recipe.from_json(held.recipe))
+    renditions = _store(image.key, made)
+    logger.info("image=%s job=%s took %.0f ms", image.id, image.job_id, (time.monotonic() - started) * 1000)
+    return Outcome(
+        image.id,
+        image.attempt,
+        Status.COMPLETED,
+        colors=[asdict(color) for color in made.colors],
+        placeholder=made.placeholder,
+        renditions=renditions,
+        losses=list(made.losses),
+    )
+
+
+def _make(key: str, recipe: Recipe) -> Made:
+    try:
+        file = storage.open_original(key)
+    except FileNotFoundError as error:
+        raise ImageFailed("original_missing", "The uploaded file is gone.", permanent=True) from error
+    with file, deadline(settings.IMAGE_SECONDS):
+        return make(file, recipe, max_pixels=settings.MAX_PIXELS)
+
+
+def _store(key: str, made: Made) -> list[dict[str, Any]]:
+    """Writes the renditions under names that change with their content, so that a URL never does."""
+    rows = []
+    for rendition in made.renditions:
+        digest = hashlib.sha256(rendition.data).hexdigest()[:16]
+        file = f"{rendition.name}.{digest}.jpg"
+        storage.put_rendition(key, file, rendition.data)
+        rows.append(
+            {
+                "name": rendition.name,
+                "width": rendition.width,
+                "height": rendition.height,
+                "size": len(rendition.data),
+                "content_type": rendition.content_type,
+                "file": file,
+            }
+        )
+    return rows
+
+
+def _storage_failed(error: OSError) -> ImageFailed:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    detail = "The storage is full." if full else "The storage did not take or give the file."
+    logger.error("Storage: %s", error)
+    return ImageFailed("storage_full" if full else "storage_failed", detail, permanent=False)
+
+
+def _failed(held: Claim, error: ImageFailed) -> Outcome | None:
+    image = held.image
+    logger.info("image=%s job=%s failed: %s (%s)", image.id, image.job_id, error.code, error.detail)
+    if not error.permanent and image.attempt < settings.MAX_ATTEMPTS:
+        return None
+    return Outcome(image.id, image.attempt, Status.FAILED, error_code=error.code, error_detail=error.detail)

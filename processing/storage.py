@@ -1,0 +1,115 @@
+"""Where the bytes live: private originals, public renditions under names nobody can guess."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+
+from django.conf import settings
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage, storages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class Files(FileSystemStorage):
+    """Files that appear whole or not at all, under exactly the name asked for.
+
+    Writing a name again replaces the file: a task that runs twice leaves the same bytes once.
+    """
+
+    durable = False
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        return name
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if hasattr(content, "temporary_file_path"):
+            Path(content.temporary_file_path()).replace(path)
+        else:
+            self._write(path, content)
+        return name
+
+    def _write(self, path: Path, content: File[Any]) -> None:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            with partial.open("xb") as file:
+                for chunk in content.chunks():
+                    file.write(chunk)
+                if self.durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+class DurableFiles(Files):
+    """Files that a 2xx answer stands for: on the disk before the row is committed."""
+
+    durable = True
+
+
+class TemporaryFile(File):
+    """A finished file on the same disk as the storage: saving it is a rename, not a copy."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(cast("IO[Any]", None), name=str(path))
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        return str(self._path)
+
+
+def new_key() -> str:
+    """128 random bits: the name of one image's files, and all the protection a rendition's URL has."""
+    return secrets.token_urlsafe(16)
+
+
+def original_name(key: str) -> str:
+    return f"{key[:2]}/{key}"
+
+
+def put_original(key: str, path: Path) -> None:
+    """Takes over the file at `path`."""
+    storages["originals"].save(original_name(key), TemporaryFile(path))
+
+
+def open_original(key: str) -> BinaryIO:
+    """Raises FileNotFoundError where there is none."""
+    return cast("BinaryIO", storages["originals"].open(original_name(key), "rb"))
+
+
+def drop_originals(keys: Iterable[str]) -> None:
+    for key in keys:
+        storages["originals"].delete(original_name(key))
+
+
+def rendition_name(key: str, file: str) -> str:
+    return f"{key[:2]}/{key}/{file}"
+
+
+def put_rendition(key: str, file: str, data: bytes) -> None:
+    storages["renditions"].save(rendition_name(key, file), ContentFile(data))
+
+
+def open_rendition(key: str, file: str) -> BinaryIO:
+    """Raises FileNotFoundError where there is none."""
+    return cast("BinaryIO", storages["renditions"].open(rendition_name(key, file), "rb"))
+
+
+def drop_renditions(key: str, files: Iterable[str]) -> None:
+    for file in files:
+        storages["renditions"].delete(rendition_name(key, file))
+
+
+def rendition_url(key: str, file: str) -> str:
+    return f"{settings.MEDIA_URL}{key}/{file}"

@@ -1,0 +1,144 @@
+"""What becomes of received files: checked one by one, stored, written in bulk, handed to the workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+
+from processing import jobs, storage
+from processing.imaging import ImageFailed, Probe, Recipe, probe
+from processing.models import Image, Job
+from uploads.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from uploads.models import Plan
+    from uploads.receiving import Received
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What was accepted, as a job, and what was not, each with its reason."""
+
+    job: Job | None = None
+    images: list[Image] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+def recipe_of(plan: Plan) -> Recipe:
+    return Recipe(heights=tuple(plan.thumbnail_heights))
+
+
+def take_in(
+    owner: User,
+    kind: str,
+    received: Sequence[Received],
+    *,
+    webhook_url: str = "",
+    inside: Callable[[Receipt], None] | None = None,
+) -> Receipt:
+    """Takes the files in; one bad file never fails the others.
+
+    `inside` runs in the transaction that writes the rows: what it writes is there with them or not at all.
+    Every temporary file is gone afterwards, whatever happened.
+    """
+    receipt = Receipt()
+    stored: list[str] = []
+    try:
+        files = _examine(owner.plan, received, receipt)
+        if files:
+            new = [image for image, _ in files]
+            _store(files, stored, known=set(Image.objects.twins(owner.id, [n.checksum for n in new])))
+            try:
+                _write(owner, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+            except _TwinGone:
+                _store(files, stored, known=set())
+                _write(owner, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+    except BaseException:
+        storage.drop_originals(stored)
+        raise
+    finally:
+        for file in received:
+            file.close()
+    kept = {image.key for image in receipt.images}
+    storage.drop_originals(key for key in stored if key not in kept)
+    return receipt
+
+
+def _examine(
+    plan: Plan, received: Sequence[Received], receipt: Receipt
+) -> list[tuple[jobs.NewImage, Received]]:
+    good = []
+    for index, file in enumerate(received):
+        try:
+            shape = examine(file, plan)
+        except ImageFailed as error:
+            receipt.rejected.append(
+                {"index": index, "name": file.name, "code": error.code, "detail": error.detail}
+            )
+            continue
+        new = jobs.NewImage(
+            index=index,
+            name=file.name,
+            size=file.size,
+            checksum=file.checksum,
+            content_type=shape.content_type,
+            width=shape.width,
+            height=shape.height,
+            key=storage.new_key(),
+        )
+        good.append((new, file))
+    return good
+
+
+def examine(file: Received, plan: Plan) -> Probe:
+    """Looks at a file's header only. Raises ImageFailed with the code a client is told."""
+    if file.too_large:
+        raise ImageFailed(
+            "file_too_large",
+            f"The file has {file.size:,} bytes; the plan {plan.name} allows {plan.max_file_bytes:,}.",
+            permanent=True,
+        )
+    if not file.size:
+        raise ImageFailed("empty_file", "The file is empty.", permanent=True)
+    with file.path.open("rb") as stream:
+        return probe(stream, max_pixels=settings.MAX_PIXELS)
+
+
+def _store(files: Sequence[tuple[jobs.NewImage, Received]], stored: list[str], *, known: set[str]) -> None:
+    """Puts each content that is not `known` into the storage once, before any transaction is open."""
+    for new, file in files:
+        if new.checksum not in known and new.key not in stored:
+            known.add(new.checksum)
+            storage.put_original(new.key, file.path)
+            stored.append(new.key)
+
+
+def _write(
+    owner: User,
+    kind: str,
+    files: list[jobs.NewImage],
+    receipt: Receipt,
+    stored: Sequence[str],
+    *,
+    webhook_url: str,
+    inside: Callable[[Receipt], None] | None,
+) -> None:
+    with transaction.atomic():
+        # The owner's row is the lock under which same files sent at once find each other.
+        User.objects.select_for_update().only("id").get(id=owner.id)
+        receipt.job, receipt.images = jobs.submit(
+            owner.id, kind, recipe_of(owner.plan), files, webhook_url=webhook_url
+        )
+        if any(image.duplicate_of is None and image.key not in stored for image in receipt.images):
+            raise _TwinGone
+        if inside:
+            inside(receipt)
+
+
+class _TwinGone(Exception):
+    """The image whose bytes were to be shared was deleted between the look and the lock."""

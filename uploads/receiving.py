@@ -1,0 +1,170 @@
+"""A multipart body on its way to the disk: each file hashed as it passes, none held in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from django.conf import settings
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
+from django.http.multipartparser import MultiPartParserError
+from django.utils.datastructures import MultiValueDict
+from rest_framework.parsers import BaseParser, DataAndFiles
+
+from uploads.problems import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import QueryDict
+
+    from uploads.models import Plan
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+MAX_NAME = 255
+
+
+@dataclass(slots=True)
+class Received:
+    """One file of a request, on the disk under a temporary name."""
+
+    name: str
+    path: Path
+    size: int
+    checksum: str
+    too_large: bool
+
+    def close(self) -> None:
+        """Removes the file, unless the storage took it over; Django calls this when the request ends."""
+        self.path.unlink(missing_ok=True)
+
+
+def shown_name(name: str) -> str:
+    """A file name fit to be shown: its last part, NFC, without control characters, at most 255 long."""
+    last = re.split(r"[/\\]", name)[-1]
+    cleaned = _CONTROL.sub("", unicodedata.normalize("NFC", last)).strip()
+    cleaned = cleaned.encode("utf-8", "replace").decode()
+    if cleaned in ("", ".", ".."):
+        return "unnamed"
+    if len(cleaned) <= MAX_NAME:
+        return cleaned
+    stem, dot, suffix = cleaned.rpartition(".")
+    if not dot or len(suffix) > 10:
+        return cleaned[:MAX_NAME]
+    return f"{stem[: MAX_NAME - len(suffix) - 1]}.{suffix}"
+
+
+class _Landing(FileUploadHandler):
+    """Writes the files of the wanted field to `incoming/`, next to where they will stay."""
+
+    chunk_size = 256 * 1024
+
+    def __init__(self, field: str, plan: Plan, most: int) -> None:
+        super().__init__()
+        self.field = field
+        self.plan = plan
+        self.most = most
+        self.received: list[Received] = []
+        self._file: IO[bytes] | None = None
+
+    def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> None:
+        super().new_file(field_name, file_name, *args, **kwargs)
+        if field_name != self.field:
+            raise Refused(
+                400,
+                "unexpected_field",
+                f"Files come in the field `{self.field}`, not in `{shown_name(field_name)}`.",
+                attr=shown_name(field_name),
+            )
+        if len(self.received) >= self.most:
+            self._refuse_count()
+        handle, path = tempfile.mkstemp(dir=settings.INCOMING_DIR)
+        self._file = os.fdopen(handle, "wb", buffering=0)
+        self._hash = hashlib.sha256()
+        self.received.append(Received(shown_name(file_name), Path(path), 0, "", too_large=False))
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        assert self._file is not None
+        current = self.received[-1]
+        current.size += len(raw_data)
+        if current.size > self.plan.max_file_bytes:
+            current.too_large = True
+            self._file.truncate(0)
+        else:
+            self._hash.update(raw_data)
+            self._file.write(raw_data)
+
+    def file_complete(self, file_size: int) -> None:
+        assert self._file is not None
+        if not self.received[-1].too_large:
+            os.fsync(self._file.fileno())  # a 2xx stands for bytes on the disk, also after a power cut
+        self._file.close()
+        self._file = None
+        self.received[-1].checksum = self._hash.hexdigest()
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        for file in self.received:
+            file.close()
+
+    def _refuse_count(self) -> NoReturn:
+        raise Refused(
+            413,
+            "too_many_files",
+            f"This request may carry {self.most} file(s) in the plan {self.plan.name}; it carries more.",
+            attr=self.field,
+            limit=self.most,
+            plan=self.plan.name,
+        )
+
+
+class _KeepEveryPart(DjangoMultiPartParser):
+    """Django drops a part named `..`, or with a slash at the end, without a word; here it is `unnamed`."""
+
+    def sanitize_file_name(self, file_name: str) -> str:
+        return shown_name(file_name)
+
+
+class ImagesParser(BaseParser):
+    """`multipart/form-data` with the files on the disk, as `Received`, beside the text fields.
+
+    The view names the field in `files_field`, and how many files it takes in `most_files`. Raises Refused:
+    411 without Content-Length, 400 for a body that is no multipart, 413 for too many files.
+    """
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> DataAndFiles:
+        assert parser_context is not None
+        request, view = parser_context["request"], parser_context["view"]
+        meta = request.META
+        if not meta.get("CONTENT_LENGTH"):
+            raise Refused(411, "length_required", "Send the body with a Content-Length.")
+        plan = request.user.plan
+        landing = _Landing(view.files_field, plan, min(plan.max_files, view.most_files))
+        settings.INCOMING_DIR.mkdir(parents=True, exist_ok=True)
+        try:
+            data, _ = _parse({**meta, "CONTENT_TYPE": media_type}, stream, landing)
+        except BaseException:
+            landing.discard()
+            raise
+        return DataAndFiles(data, MultiValueDict({"received": landing.received}))
+
+
+def _parse(meta: dict[str, Any], stream: Any, landing: _Landing) -> tuple[QueryDict, Any]:
+    try:
+        return _KeepEveryPart(meta, stream, [landing]).parse()
+    except MultiPartParserError as error:
+        raise Refused(400, "malformed_multipart", f"The body is not multipart/form-data: {error}") from error
+    except (UnicodeError, LookupError, ValueError) as error:
+        raise Refused(400, "malformed_multipart", "A part of the body can't be read.") from error

@@ -1,0 +1,41 @@
+"""The HTTP interface: every path answers with and without its trailing slash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.urls import URLPattern, path
+
+from uploads.views import accounts, health, images, jobs, media, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def either(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
+    """Both spellings. A redirect from one to the other would turn a POST into a GET."""
+    return [path(route, view, name=name), path(f"{route}/", view)]
+
+
+urlpatterns = [
+    *either("api/upload", upload.SingleUploadView.as_view(), "upload"),
+    *either("api/async/upload", upload.MultiUploadView.as_view(), "async-upload"),
+    *either("api/async/batch/upload", upload.BatchUploadView.as_view(), "batch-upload"),
+    *either("api/list", images.ImageListView.as_view(), "image-list"),
+    *either("api/images/check", images.CheckView.as_view(), "image-check"),
+    *either("api/images/<uuid:image_id>", images.ImageView.as_view(), "image"),
+    *either("api/images/<uuid:image_id>/restore", images.RestoreView.as_view(), "image-restore"),
+    *either("api/images/<uuid:image_id>/original", images.OriginalView.as_view(), "image-original"),
+    *either("api/jobs", jobs.JobListView.as_view(), "job-list"),
+    *either("api/jobs/<uuid:job_id>", jobs.JobView.as_view(), "job"),
+    *either("api/jobs/<uuid:job_id>/images", jobs.JobImagesView.as_view(), "job-images"),
+    *either("api/jobs/<uuid:job_id>/events", jobs.JobEventsView.as_view(), "job-events"),
+    *either("api/jobs/<uuid:job_id>/retry", jobs.RetryView.as_view(), "job-retry"),
+    *either("api/jobs/<uuid:job_id>/cancel", jobs.CancelView.as_view(), "job-cancel"),
+    *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
+    *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
+    *either("api/me", accounts.MeView.as_view(), "me"),
+    *either("healthz/live", health.live, "live"),
+    *either("healthz/ready", health.ready, "ready"),
+    path("media/<str:key>/<str:file>", media.rendition, name="rendition"),
+]

@@ -1,0 +1,240 @@
+"""One subscription a process, fanned out in memory to everyone here who follows a job or an account.
+
+A hint from the channel layer says that a job's log has grown; the hub reads the log once, in order, and hands
+the same frames to all. Hints may be lost: every two seconds the hub compares the sequence numbers of all that
+is followed here with what it has told, in one query, and reads what it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Protocol
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.db import Error
+from django.db.models import Q
+from django.utils import timezone
+
+from processing.announce import GROUP
+from processing.models import Event, Job
+from processing.shapes import ImageShape, job_shape
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY = 2.0
+_LOOK_BACK = timedelta(seconds=60)
+_REJOIN_EVERY = 3600.0  # channels_redis forgets members of a group after a day
+_MOST_EVENTS = 200
+_MOST_REMEMBERED = 100_000
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event as it goes out: its frame is encoded once, for all."""
+
+    job_id: UUID
+    owner_id: int
+    seq: int
+    type: str
+    frame: str
+    images_text: str
+
+    @cached_property
+    def images(self) -> list[ImageShape]:
+        return json.loads(self.images_text)
+
+    @classmethod
+    def of(cls, event: Event) -> Told:
+        head = f'"type": "{event.type}", "seq": {event.seq}, "job": {json.dumps(job_shape(event.job, event))}'
+        images = f', "images": {event.images}' if event.type == Event.Type.PROGRESS else ""
+        return cls(
+            job_id=event.job_id,
+            owner_id=event.job.owner_id,
+            seq=event.seq,
+            type=event.type,
+            frame=f"{{{head}{images}}}",
+            images_text=event.images,
+        )
+
+
+class Listener(Protocol):
+    """Somebody here who follows a job or an account."""
+
+    async def on_events(self, events: Sequence[Told]) -> None: ...
+
+    async def on_removed(self, images: Sequence[str]) -> None: ...
+
+
+class Hub:
+    """The process's one reader of news. Lives in the event loop that first joins it."""
+
+    def __init__(self) -> None:
+        self._jobs: defaultdict[UUID, set[Listener]] = defaultdict(set)
+        self._accounts: defaultdict[int, set[Listener]] = defaultdict(set)
+        self._since: dict[int, float] = {}
+        self._told: OrderedDict[UUID, int] = OrderedDict()
+        self._news: dict[UUID, tuple[int, int]] = {}
+        self._rang = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # Joining and leaving
+
+    async def follow_job(self, job_id: UUID, listener: Listener) -> None:
+        """From here on `listener` is told every event after the job's present one."""
+        self._start()
+        self._jobs[job_id].add(listener)
+        if job_id not in self._told:
+            seq = await database_sync_to_async(_seq_of)(job_id)
+            self._told.setdefault(job_id, seq)
+
+    def leave_job(self, job_id: UUID, listener: Listener) -> None:
+        self._jobs[job_id].discard(listener)
+        if not self._jobs[job_id]:
+            del self._jobs[job_id]
+
+    def follow_account(self, owner_id: int, listener: Listener) -> None:
+        """From here on `listener` is told every event of the account."""
+        self._start()
+        self._since.setdefault(owner_id, time.time())
+        self._accounts[owner_id].add(listener)
+
+    def leave_account(self, owner_id: int, listener: Listener) -> None:
+        self._accounts[owner_id].discard(listener)
+        if not self._accounts[owner_id]:
+            del self._accounts[owner_id]
+            del self._since[owner_id]
+
+    def sockets_of(self, owner_id: int) -> int:
+        return len(self._accounts.get(owner_id, ()))
+
+    # Hearing
+
+    def _start(self) -> None:
+        if not self._tasks or any(task.done() for task in self._tasks):
+            self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._look, self._tell)]
+
+    async def _listen(self) -> None:
+        """Takes hints from the channel layer; while Redis is away, `_look` alone finds what is new."""
+        layer = get_channel_layer()
+        while True:
+            try:
+                channel = await layer.new_channel("hub")
+                joined = -_REJOIN_EVERY
+                while True:
+                    if time.monotonic() - joined > _REJOIN_EVERY:
+                        await layer.group_add(GROUP, channel)
+                        joined = time.monotonic()
+                    await self._hear(await layer.receive(channel))
+            except Exception as error:
+                logger.warning("The channel layer does not answer: %s", error)
+                await asyncio.sleep(1)
+
+    async def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == "removed":
+            for listener in list(self._accounts.get(message["owner"], ())):
+                await _safely(listener.on_removed(message["images"]))
+            return
+        for job_id, owner_id, first, last in message["jobs"]:
+            self._note(UUID(job_id), owner_id, first, last)
+
+    def _note(self, job_id: UUID, owner_id: int, first: int, last: int) -> None:
+        """Marks a job for reading, where anybody here follows it."""
+        if job_id not in self._jobs and owner_id not in self._accounts:
+            self._told.pop(job_id, None)
+            return
+        if job_id not in self._told:
+            self._remember(job_id, 0 if self._is_younger(job_id, owner_id) else first - 1)
+        if last > self._told[job_id]:
+            self._news[job_id] = (owner_id, last)
+            self._rang.set()
+
+    def _is_younger(self, job_id: UUID, owner_id: int) -> bool:
+        """Whether the job was made after its account was first followed here; a UUIDv7 tells its time."""
+        return (job_id.int >> 80) / 1000 >= self._since.get(owner_id, float("inf"))
+
+    def _remember(self, job_id: UUID, seq: int) -> None:
+        self._told[job_id] = seq
+        self._told.move_to_end(job_id)
+        while len(self._told) > _MOST_REMEMBERED:
+            self._told.popitem(last=False)
+
+    async def _look(self) -> None:
+        """The net under the hints."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            if not self._jobs and not self._accounts:
+                continue
+            try:
+                rows = await database_sync_to_async(_latest)(list(self._jobs), list(self._accounts))
+            except Error as error:
+                logger.warning("The database does not answer: %s", error)
+                continue
+            for job_id, owner_id, seq in rows:
+                if job_id in self._told or self._is_younger(job_id, owner_id):
+                    self._note(job_id, owner_id, seq, seq)
+                else:
+                    self._remember(job_id, seq)
+
+    # Telling
+
+    async def _tell(self) -> None:
+        while True:
+            await self._rang.wait()
+            self._rang.clear()
+            news, self._news = self._news, {}
+            after = {job_id: self._told.get(job_id, 0) for job_id in news}
+            try:
+                events = await database_sync_to_async(_read)(after)
+            except Error as error:
+                logger.warning("The log can't be read, the next look will: %s", error)
+                continue
+            for job_id, told in events.items():
+                await self._hand_out(job_id, told)
+                if told[-1].seq < news[job_id][1]:
+                    self._news.setdefault(job_id, news[job_id])
+                    self._rang.set()
+
+    async def _hand_out(self, job_id: UUID, events: Sequence[Told]) -> None:
+        self._remember(job_id, events[-1].seq)
+        followers = self._jobs.get(job_id, set()) | self._accounts.get(events[0].owner_id, set())
+        for listener in followers:
+            await _safely(listener.on_events(events))
+
+
+async def _safely(telling: Any) -> None:
+    """One listener's trouble is not the others'."""
+    try:
+        await telling
+    except Exception:
+        logger.exception("A listener failed.")
+
+
+def _seq_of(job_id: UUID) -> int:
+    return Job.objects.filter(id=job_id).values_list("seq", flat=True).first() or 0
+
+
+def _latest(jobs: list[UUID], accounts: list[int]) -> list[tuple[UUID, int, int]]:
+    recent = Q(owner_id__in=accounts, updated_at__gt=timezone.now() - _LOOK_BACK)
+    return list(Job.objects.filter(Q(id__in=jobs) | recent).values_list("id", "owner_id", "seq"))
+
+
+def _read(after: dict[UUID, int]) -> dict[UUID, list[Told]]:
+    found: dict[UUID, list[Told]] = {}
+    for job_id, seq in after.items():
+        events = [Told.of(event) for event in Event.objects.after(job_id, seq)[:_MOST_EVENTS]]
+        if events:
+            found[job_id] = events
+    return found
+
+
+hub = Hub()

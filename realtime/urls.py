@@ -1,0 +1,17 @@
+"""The paths of the sockets, with and without the trailing slash."""
+
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from realtime.consumers import JobSocket, UploadSocket
+from realtime.nowhere import Nowhere
+
+sockets = URLRouter(
+    [
+        path("ws/upload/", UploadSocket.as_asgi()),
+        path("ws/upload", UploadSocket.as_asgi()),
+        path("ws/jobs/<uuid:job_id>/", JobSocket.as_asgi()),
+        path("ws/jobs/<uuid:job_id>", JobSocket.as_asgi()),
+        re_path("", Nowhere.as_asgi()),
+    ]
+)

@@ -1,0 +1,59 @@
+# One entry for everything; each target makes what it needs. PYTHON= names another Python (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+CODE := imageapi uploads processing realtime
+.DEFAULT_GOAL := help
+.PHONY: help up test check bench faults hostile load clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(VENV)/.runs ## start the whole service; Ctrl-C stops it
+	@exec $(PY) manage.py up
+
+test: $(VENV)/.tests ## run the test suite on real servers
+	@exec $(PY) -m pytest tests -m "not slow"
+
+# A key of full length and TLS on: `check --deploy` then looks at what production runs.
+check: export SECRET_KEY := only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
+check: export IMAGEAPI_HTTPS := 1
+check: $(VENV)/.tests ## lint, format, types, import contracts, deployment checks, missing migrations
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy $(CODE)
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py check --deploy --fail-level WARNING
+	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/.tests ## measure, each figure beside its limit or peer
+	@exec $(PY) -m benchmarks
+
+faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on
+	@exec $(PY) -m pytest tests/faults -m "slow or not slow"
+
+hostile: $(VENV)/.tests ## send what nobody should send
+	@exec $(PY) -m pytest tests/hostile -m "slow or not slow"
+
+load: $(VENV)/.tests ## many clients at once
+	@exec $(PY) -m benchmarks.load
+
+clean: ## remove the environment and caches; IMAGEAPI_HOME stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	find $(CODE) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(PYTHON) is missing or older than 3.11: install Python 3.11, or say make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) has no venv: install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps keep a second `make up` quick.
+$(VENV)/.runs: requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
+
+$(VENV)/.tests: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@ $(VENV)/.runs

@@ -1,0 +1,19 @@
+"""The ASGI application: HTTP to Django, sockets to realtime."""
+
+import os
+
+from imageapi.threads import PooledASGIHandler
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
+
+import django
+
+django.setup(set_prefix=False)
+
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+
+from realtime.longpoll import LongPoll  # noqa: E402
+from realtime.urls import sockets  # noqa: E402
+from uploads.access import SocketAccess  # noqa: E402
+
+application = ProtocolTypeRouter({"http": LongPoll(PooledASGIHandler()), "websocket": SocketAccess(sockets)})

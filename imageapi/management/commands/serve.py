@@ -1,0 +1,28 @@
+"""`manage.py serve`: the ASGI server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from imageapi.server import Server
+
+
+class Command(BaseCommand):
+    help = "Serves HTTP and WebSockets."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        # The application is Django set up; the command runs in one that already is.
+        from imageapi.asgi import application
+
+        server = Server(application, host, port)
+        server.run()
+        if server.failed:
+            raise CommandError(f"{host}:{port} cannot be opened")

@@ -1,0 +1,35 @@
+"""`manage.py up`: the whole service on this machine, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from imageapi import embedded, launch
+from imageapi.children import StillOwned
+from imageapi.supervisor import AlreadyRunning, StepFailed, StopRequested, Supervisor
+from imageapi.unprivileged import NoAccount
+
+_REFUSALS = (AlreadyRunning, StepFailed, StillOwned, NoAccount, embedded.ServerFailed, launch.PortInUse)
+
+
+class Command(BaseCommand):
+    """Thin: the order of the start is in imageapi/launch.py, the watch over it in imageapi/supervisor.py."""
+
+    help = "Starts PostgreSQL, Redis, the web server, workers and beat; stops them on Ctrl-C or SIGTERM."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Returns after a clean stop; exit code 1 and one sentence when a step fails."""
+        plan = launch.plan_from(os.environ)
+        try:
+            launch.refuse_used_port(plan)
+            embedded.make_folders(plan.home)
+            with Supervisor(plan.home) as supervisor:
+                launch.up(plan, supervisor)
+        except StopRequested:
+            raise CommandError("stopped before it was ready") from None
+        except _REFUSALS as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,283 @@
+"""daphne, with bodies streamed, limits kept and slow readers waited for.
+
+What is changed, and why:
+
+- Twisted parses a multipart body on its own, on the event loop, before Django sees it: twelve bytes of memory
+  for each byte uploaded, and nobody else served meanwhile. `parsePOSTFormSubmission=False` turns that off.
+- daphne puts the whole body into a queue in memory. Here the application takes it piece by piece from the
+  temporary file Twisted spooled it to.
+- Neither has a limit on a body's size or on the time it takes to come, and both answer errors in HTML.
+- daphne writes as fast as the application sends, however slowly the client reads.
+"""
+
+from __future__ import annotations
+
+import daphne.server  # isort: skip  (it installs the reactor, so it comes before all of Twisted)
+
+import asyncio
+import io
+import json
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
+from twisted.internet import defer
+from twisted.web import http
+
+from uploads.problems import body as problem_body
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+logger = logging.getLogger(__name__)
+# Twisted's own types do not know what its modules become when they are set up.
+reactor: Any = daphne.server.reactor
+
+_PIECE = 64 * 1024
+_MAX_FRAME = 64 * 1024
+# A socket whose reader stands still may have this many bytes waiting for it.
+_MAX_WAITING = 4 * 1024 * 1024
+_LINGER = 2.0
+_GRACE = 5.0
+
+
+class _Nowhere(io.BytesIO):
+    """Takes the rest of a refused body and keeps none of it."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+class _Channel(http.HTTPChannel):
+    """A connection whose every refusal is a problem+json answer."""
+
+    MAX_LENGTH = 16_384
+
+    def refuse(self, status: int, code: str, detail: str) -> None:
+        """Answers at once, swallows what is still coming for a moment, then closes.
+
+        Closing at once would reset the connection under a client that is still sending, before it reads.
+        """
+        body = json.dumps(problem_body(status, code, detail)).encode()
+        head = (
+            f"HTTP/1.1 {status} {http.RESPONSES.get(status, b'').decode()}\r\n"
+            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        channel = cast("Any", self)
+        channel.transport.write(head.encode() + body)
+        channel.persistent = False
+        channel.setTimeout(None)
+        channel.dataReceived = channel.lineReceived = channel.rawDataReceived = lambda *_: None
+        reactor.callLater(_LINGER, channel.transport.loseConnection)
+
+    def lineLengthExceeded(self, _line: bytes) -> None:
+        self.refuse(
+            431, "headers_too_large", f"A request's headers take at most {self.totalHeadersSize} bytes."
+        )
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        if self._receivedHeaderSize > self.totalHeadersSize or self._receivedHeaderCount > self.maxHeaders:
+            self.lineLengthExceeded(b"")
+        else:
+            self.refuse(400, "bad_request", "This is not HTTP as RFC 9112 writes it.")
+
+
+class _Request(WebRequest):
+    """A request with a limit on its body and on its time, and a way to wait for its reader."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
+        self.refused = False
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._deadline = reactor.callLater(settings.BODY_SECONDS, self._late)
+
+    def _late(self) -> None:
+        detail = f"The request took longer than {settings.BODY_SECONDS} s to arrive."
+        self._refuse(408, "request_timeout", detail)
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        self.refused = True
+        self.content: io.BytesIO = _Nowhere()
+        self.channel.refuse(status, code, detail)
+
+    def gotLength(self, length: int | None) -> None:
+        if length is None:
+            self._refuse(411, "length_required", "Send the body with a Content-Length, not in chunks.")
+        elif length > settings.MAX_BODY_BYTES:
+            detail = f"The body has {length:,} bytes; this server takes at most {settings.MAX_BODY_BYTES:,}."
+            self._refuse(413, "body_too_large", detail)
+        else:
+            super().gotLength(length)
+
+    def _arrived(self) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    def process(self) -> Any:
+        self._arrived()
+        return None if self.refused else super().process()
+
+    def connectionLost(self, reason: Any) -> None:
+        self._arrived()
+        self._writable.set()
+        super().connectionLost(reason)
+
+    def take_content(self) -> io.BufferedIOBase:
+        """The spooled body; daphne's own loop finds an empty one in its place."""
+        content, self.content = self.content, io.BytesIO()
+        return content
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        if self._response_started:
+            self.finish()
+            return
+        content = json.dumps(problem_body(status, "server_error" if status >= 500 else "bad_request", body))
+        headers = [(b"Content-Type", b"application/problem+json")]
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
+        self.handle_reply({"type": "http.response.body", "body": content.encode()})
+
+    # The push producer of a streamed answer (twisted.internet.interfaces.IPushProducer).
+
+    def start_streaming(self) -> None:
+        if self.producer is None:
+            self.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        self._writable.clear()
+
+    def resumeProducing(self) -> None:
+        self._writable.set()
+
+    def stopProducing(self) -> None:
+        self._writable.set()
+
+    async def writable(self) -> None:
+        await self._writable.wait()
+
+    def finish(self) -> None:
+        if self.producer is self:
+            self.unregisterProducer()
+        super().finish()
+
+
+class _Factory(HTTPFactory):
+    protocol = _Channel
+
+    def buildProtocol(self, addr: Any) -> Any:
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = _Request
+        return protocol
+
+
+# daphne's server makes its factory by this name, and by no other way.
+daphne.server.HTTPFactory = _Factory
+
+
+class _Inbox(asyncio.Queue[dict[str, Any]]):
+    """What the application receives: the body from its file, then whatever daphne has to say."""
+
+    def __init__(self, content: io.BufferedIOBase) -> None:
+        super().__init__()
+        self._content: io.BufferedIOBase | None = content
+
+    def put_nowait(self, item: dict[str, Any]) -> None:
+        if item["type"] == "http.request":
+            return  # daphne's reading of the empty body left in place of the real one
+        if item["type"] == "http.disconnect":
+            self._close()
+        super().put_nowait(item)
+
+    async def get(self) -> dict[str, Any]:
+        if self._content is None:
+            return await super().get()
+        piece = self._content.read(_PIECE)
+        more = len(piece) == _PIECE
+        if not more:
+            self._close()
+        return {"type": "http.request", "body": piece, "more_body": more}
+
+    def _close(self) -> None:
+        if self._content is not None:
+            self._content.close()
+            self._content = None
+
+
+class Server(daphne.server.Server):
+    """daphne's server with the changes named at the top of this module."""
+
+    failed = False
+
+    def __init__(self, application: Callable[..., Awaitable[Any]], host: str, port: int) -> None:
+        interface = host.replace(":", r"\:")
+        super().__init__(
+            application,
+            endpoints=[f"tcp:port={port}:interface={interface}:backlog=1024"],
+            server_name="",
+            websocket_max_message_size=_MAX_FRAME,
+            websocket_max_frame_size=_MAX_FRAME,
+            proxy_forwarded_address_header="X-Forwarded-For" if settings.HTTPS else None,
+        )
+
+    def listen_error(self, failure: Any) -> None:
+        self.failed = True
+        super().listen_error(failure)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Any] | None:
+        http_request = isinstance(protocol, _Request)
+        inbox = _Inbox(protocol.take_content()) if http_request else asyncio.Queue()
+        scope.setdefault("asgi", {"version": "3.0"})
+        running = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
+        if protocol not in self.connections:
+            return None
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return inbox
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        if isinstance(protocol, _Request):
+            if message.get("more_body") and not protocol.finished and protocol.channel is not None:
+                protocol.start_streaming()
+            await super().handle_reply(protocol, message)
+            await protocol.writable()
+        else:
+            await super().handle_reply(protocol, message)
+            self._drop_if_stalled(protocol)
+
+    def _drop_if_stalled(self, protocol: WebSocketProtocol) -> None:
+        """Closes a socket whose client has stopped reading; it says so, and hangs up if that isn't read."""
+        transport = protocol.transport
+        if protocol.muted or transport is None or _waiting(transport) < _MAX_WAITING:
+            return
+        logger.warning("A socket's client stopped reading; it is dropped.")
+        protocol.serverClose(code=4429)
+        protocol.muted = True
+        reactor.callLater(10, transport.abortConnection)
+
+    def kill_all_applications(self) -> defer.Deferred[Any]:
+        """Lets requests under way end, for a moment; sockets reconnect elsewhere at once."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._let_go()))
+
+    async def _let_go(self) -> None:
+        running = {
+            details["application_instance"]: protocol
+            for protocol, details in self.connections.items()
+            if details.get("application_instance") and not details["application_instance"].done()
+        }
+        requests = [task for task, protocol in running.items() if isinstance(protocol, _Request)]
+        for protocol in running.values():
+            if not isinstance(protocol, _Request):
+                protocol.serverClose(code=1012)
+        if requests:
+            await asyncio.wait(requests, timeout=_GRACE)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _waiting(transport: Any) -> int:
+    """Bytes Twisted holds for this connection; it has no public name for them."""
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen

@@ -1,0 +1,234 @@
+"""Every setting of the service, read once from the environment through strict readers."""
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from imageapi import database, embedded, env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
+
+
+def _kept_secret(path: Path) -> str:
+    """The installation's own secret key, made at the first start and kept under its home."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+# Environment
+
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY", "") or _kept_secret(HOME / "secret_key")
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, low=1, high=65535)
+ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", HOST])
+CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
+DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
+REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))
+CHANNELS_REDIS_URL = env.url("CHANNELS_REDIS_URL", REDIS_URL, schemes=("redis", "rediss", "unix"))
+ANONYMOUS_PLAN = env.text("IMAGEAPI_ANONYMOUS_PLAN", "")
+HTTPS = env.boolean("IMAGEAPI_HTTPS", default=False)
+
+# Django
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "channels",
+    "imageapi",
+    "uploads",
+    "processing",
+    "realtime",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "imageapi.urls"
+ASGI_APPLICATION = "imageapi.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {"default": database.from_url(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "uploads.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+APPEND_SLASH = False  # every path answers with and without its slash; a redirect would lose a POST
+CSRF_FAILURE_VIEW = "uploads.problems.csrf_failure"
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+WHITENOISE_USE_FINDERS = True  # no collectstatic step for `make up`
+WHITENOISE_AUTOREFRESH = False
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = False  # the proxy in front speaks TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # no redirect to TLS here: see SECURE_SSL_REDIRECT
+# Parts are counted and refused by our own parser, with a problem+json answer.
+DATA_UPLOAD_MAX_NUMBER_FILES = None
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# Media: originals are private, renditions are public under names nobody can guess.
+
+MEDIA_ROOT = HOME / "media"
+MEDIA_URL = "/media/"
+STORAGES: dict[str, Any] = {
+    "originals": {
+        "BACKEND": "processing.storage.DurableFiles",
+        "OPTIONS": {"location": MEDIA_ROOT / "originals"},
+    },
+    "renditions": {
+        "BACKEND": "processing.storage.Files",
+        "OPTIONS": {"location": MEDIA_ROOT / "renditions"},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+INCOMING_DIR = MEDIA_ROOT / "incoming"
+
+# Limits of the machine; the limits of an account are its plan's.
+
+MAX_PIXELS = env.integer("IMAGEAPI_MAX_PIXELS", 120_000_000, low=1_000_000, high=1_000_000_000)
+MAX_BODY_BYTES = 1024 * 1024 * env.integer("IMAGEAPI_MAX_BODY_MB", 2048, low=1, high=1_048_576)
+BODY_SECONDS = env.integer("IMAGEAPI_BODY_SECONDS", 600, low=5, high=86_400)
+WEB_THREADS = env.integer("IMAGEAPI_WEB_THREADS", 16, low=2, high=256)
+RETENTION = timedelta(days=env.integer("IMAGEAPI_RETENTION_DAYS", 30, low=0, high=3650))
+EVENT_RETENTION = timedelta(days=env.integer("IMAGEAPI_EVENT_DAYS", 7, low=1, high=3650))
+
+# The engine
+
+CHUNK_IMAGES = 32
+CHUNK_PIXELS = 32_000_000
+FLUSH_SECONDS = 0.25
+FLUSH_IMAGES = 64
+LEASE = timedelta(seconds=10)
+MAX_ATTEMPTS = 3
+IMAGE_SECONDS = env.integer("IMAGEAPI_IMAGE_SECONDS", 30, low=1, high=600)
+
+# Celery: the message is a hint, the row is the truth (docs/architecture.md).
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = False  # a poison image must not loop: the lease brings it back, counted
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000  # kB
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 2.0
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 1800,
+    "socket_timeout": 2.0,
+    "socket_connect_timeout": 2.0,
+    "socket_keepalive": True,
+    "queue_order_strategy": "priority",  # interactive is always drained before bulk
+    "priority_steps": [0],
+}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        # One channel a process carries every hint; a lost one is found by its sequence number.
+        "CONFIG": {"hosts": [CHANNELS_REDIS_URL], "capacity": 10_000, "expiry": 60, "prefix": "imageapi"},
+    }
+}
+
+# The API
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "uploads.access.BearerAuthentication",
+        "uploads.access.CookieAuthentication",
+        "uploads.access.AnonymousPlanAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "uploads.problems.ProblemHandler",
+    "EXCEPTION_FORMATTER_CLASS": "uploads.problems.ProblemFormatter",
+}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=30), "AUTH_HEADER_PREFIX": "Bearer", "AUTO_REFRESH": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "imageapi",
+    "DESCRIPTION": "Images in, renditions and colours out, every completion pushed.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s", "datefmt": "%H:%M:%S"}
+    },
+    "filters": {"news": {"()": "django.utils.log.CallbackFilter", "callback": logs.is_news}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["news"]}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "celery": {"level": "WARNING"},
+        **{
+            name: {"level": env.choice("LOG_LEVEL", "INFO", options=["DEBUG", "INFO", "WARNING", "ERROR"])}
+            for name in ("imageapi", "uploads", "processing", "realtime")
+        },
+    },
+}

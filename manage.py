@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""Django's command line for this project."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from imageapi.env import BadSetting
+
+
+def main() -> None:
+    """Runs the command that argv names; a bad setting is one line on stderr, exit code 2."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except BadSetting as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

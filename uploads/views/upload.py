@@ -17,6 +17,8 @@ from uploads.problems import Refused
 from uploads.receiving import ImagesParser, Received
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from rest_framework.request import Request
 
     from uploads.models import IdempotencyKey
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _STATUS = {
     "empty_file": 400,
     "file_too_large": 413,
+    "quota_exceeded": 413,
     "too_many_pixels": 413,
     "unsupported_format": 415,
 }
@@ -110,6 +113,10 @@ def initiated(job: Job, body: dict[str, Any]) -> Response:
     return Response(body, status=202, headers=headers)
 
 
+def _only_image(job_id: UUID | None) -> Image:
+    return Image.objects.select_related("owner__plan").get(job_id=job_id)
+
+
 class MultiUploadView(UploadView):
     """One task an image: the lowest latency for each."""
 
@@ -137,12 +144,13 @@ class SingleUploadView(UploadView):
         if receipt.job is None:
             reason = receipt.rejected[0]
             status = _STATUS.get(reason["code"], 422)
-            raise Refused(status, reason["code"], reason["detail"], attr=self.files_field)
+            limits = {name: reason[name] for name in ("limit", "actual", "plan") if name in reason}
+            raise Refused(status, reason["code"], reason["detail"], attr=self.files_field, **limits)
         wait_finished(receipt.job.id, _PATIENCE)
-        return self._finished(Image.objects.get(job=receipt.job), self.body(receipt))
+        return self._finished(_only_image(receipt.job.id), self.body(receipt))
 
     def answer_again(self, kept: IdempotencyKey) -> Response:
-        image = Image.objects.get(job=kept.job_id)
+        image = _only_image(kept.job_id)
         if image.finished_at is None:
             detail = "The first request with this Idempotency-Key is still being processed."
             raise Refused(409, "idempotency_key_in_use", detail, attr="Idempotency-Key", retry_after=1)
@@ -157,6 +165,6 @@ class SingleUploadView(UploadView):
             {
                 "message": "Image uploaded successfully",
                 "job_id": str(image.job_id),
-                "image": image_shape(image),
+                "image": image_shape(image, image.owner.plan),
             }
         )

@@ -21,7 +21,7 @@ from rest_framework.throttling import BaseThrottle
 
 from processing.fuse import Fuse
 from uploads.models import User
-from uploads.problems import Refused
+from uploads.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -113,7 +113,7 @@ def initiated(job: Job, body: dict[str, Any]) -> Response:
     return Response(body, status=202, headers=headers)
 
 
-def _only_image(job_id: UUID | None) -> Image:
+def _only_image(job_id: UUID) -> Image:
     return Image.objects.select_related("owner__plan").get(job_id=job_id)
 
 
@@ -150,6 +150,7 @@ class SingleUploadView(UploadView):
         return self._finished(_only_image(receipt.job.id), self.body(receipt))
 
     def answer_again(self, kept: IdempotencyKey) -> Response:
+        assert kept.job_id is not None
         image = _only_image(kept.job_id)
         if image.finished_at is None:
             detail = "The first request with this Idempotency-Key is still being processed."

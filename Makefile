@@ -27,7 +27,7 @@ check: $(VENV)/.tests ## lint, format, types, import contracts, deployment check
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/.tests ## measure, each figure beside its limit or peer
-	@exec $(PY) -m benchmarks
+	@exec $(PY) -m benchmarks $(WHAT)
 
 faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on
 	@exec $(PY) -m pytest tests/faults -m "slow or not slow"

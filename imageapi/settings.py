@@ -26,7 +26,9 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY", "") or _kept_secret(HOME / "secret_key")
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", HOST])
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+# Elsewhere than on loopback requests carry credentials, which the page of another site does not have.
+ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", LOOPBACK if HOST in ("localhost", "127.0.0.1", "::1") else ["*"])
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
 DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))

@@ -118,6 +118,7 @@ def known(exc: BaseException | None) -> Refused | None:
 def problem_response(refusal: Refused) -> JsonResponse:
     content = body(refusal.status_code, refusal.code, str(refusal.detail), refusal.errors, **refusal.members)
     response = JsonResponse(content, status=refusal.status_code, content_type=CONTENT_TYPE)
+    response["Content-Length"] = str(len(response.content))
     if refusal.wait:
         response["Retry-After"] = str(refusal.wait)
     return response

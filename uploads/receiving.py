@@ -154,16 +154,36 @@ class ImagesParser(BaseParser):
         landing = _Landing(view.files_field, plan, min(plan.max_files, view.most_files))
         settings.INCOMING_DIR.mkdir(parents=True, exist_ok=True)
         try:
-            data, _ = _parse({**meta, "CONTENT_TYPE": media_type}, stream, landing)
+            data = _parse({**meta, "CONTENT_TYPE": media_type}, stream, landing)
         except BaseException:
             landing.discard()
             raise
         return DataAndFiles(data, MultiValueDict({"received": landing.received}))
 
 
-def _parse(meta: dict[str, Any], stream: Any, landing: _Landing) -> tuple[QueryDict, Any]:
+class _Tail:
+    """A stream that remembers its last bytes."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._stream.read(size)
+        if data:
+            self.last = (self.last + data)[-256:]
+        return data
+
+
+def _parse(meta: dict[str, Any], stream: Any, landing: _Landing) -> QueryDict:
+    tail = _Tail(stream)
     try:
-        return _KeepEveryPart(meta, stream, [landing]).parse()
+        parser = _KeepEveryPart(meta, tail, [landing])
+        data, _ = parser.parse()
+        # Django takes a body that ends in the middle of a part for whole, and its last file with it.
+        if b"--" + parser._boundary + b"--" not in tail.last:
+            raise MultiPartParserError("it ends before its closing boundary")
+        return data
     except MultiPartParserError as error:
         raise Refused(400, "malformed_multipart", f"The body is not multipart/form-data: {error}") from error
     except (UnicodeError, LookupError, ValueError) as error:

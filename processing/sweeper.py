@@ -48,8 +48,8 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
 def sweep() -> int:
     """One round; returns how many images were sent again or given up."""
     Pulse.objects.update_or_create(name="sweep", defaults={"beat_at": timezone.now()})
-    forgotten_after = _FORGOTTEN if queues_are_empty() else _FORGOTTEN_IN_A_LONG_QUEUE
-    again = give_up() + send_forgotten(forgotten_after) + derive.sweep(forgotten_after)
+    patience = forgotten_after()
+    again = give_up() + send_forgotten(patience) + derive.sweep(patience)
     originals.remove_left_behind()
     discards.clear()
     return again
@@ -73,11 +73,17 @@ def give_up() -> int:
     return len(settle(outcomes))
 
 
-def send_forgotten(forgotten_after: timedelta) -> int:
+def forgotten_after() -> timedelta:
+    """How long ago a message must have been sent for its images to be taken for forgotten, as of now."""
+    return _FORGOTTEN if queues_are_empty() else _FORGOTTEN_IN_A_LONG_QUEUE
+
+
+def send_forgotten(patience: timedelta | None = None) -> int:
+    patience = forgotten_after() if patience is None else patience
     images = list(
         Image.objects.raw(
             _TAKE_FORGOTTEN,
-            {"attempts": settings.MAX_ATTEMPTS, "again": _AGAIN, "forgotten": forgotten_after, "most": _MOST},
+            {"attempts": settings.MAX_ATTEMPTS, "again": _AGAIN, "forgotten": patience, "most": _MOST},
         )
     )
     by_job: dict[tuple[str, bool], list[Image]] = {}

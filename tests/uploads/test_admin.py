@@ -1,4 +1,4 @@
-"""The administrators' pages: as many queries for a thousand rows as for one, actions through our own stories."""
+"""The administrators' pages: as many queries for a thousand rows as for one, actions as everywhere else."""
 
 from __future__ import annotations
 

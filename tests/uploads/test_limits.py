@@ -182,6 +182,20 @@ def test_an_address_cannot_try_one_password_on_many_names(elsewhere: str, server
 
 
 @pytest.mark.django_db
+def test_signing_in_with_the_right_password_costs_an_address_nothing(
+    elsewhere: str, servers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signin, "FOR_AN_ADDRESS", 3)
+    alice = person(f"alice-{uuid4()}")
+    client = Client(REMOTE_ADDR=elsewhere)
+    assert {sign_in(client, alice.username, "a long pass phrase") for _ in range(5)} == {201}
+    assert [sign_in(client, f"nobody-{uuid4()}", "wrong") for _ in range(2)] == [401] * 2
+    assert sign_in(client, alice.username, "a long pass phrase") == 201
+    codes = [sign_in(client, f"nobody-{uuid4()}", "wrong") for _ in range(2)]
+    assert codes == [401, 429], "nor does it give anything"
+
+
+@pytest.mark.django_db
 def test_a_session_is_opened_used_and_ended(elsewhere: str, servers: None) -> None:
     alice = person(f"alice-{uuid4()}")
     client = Client(REMOTE_ADDR=elsewhere, enforce_csrf_checks=True)

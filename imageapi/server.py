@@ -78,7 +78,7 @@ class _Channel(http.HTTPChannel):
 
     def _send100Continue(self) -> None:
         if not self.refused:
-            super()._send100Continue()
+            cast("Any", super())._send100Continue()
 
     def lineLengthExceeded(self, _line: bytes) -> None:
         self.refuse(

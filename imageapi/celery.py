@@ -23,6 +23,11 @@ app.conf.update(
 app.conf.beat_schedule = {
     # Expires with the next one: a queue that stood still does not fill with rounds nobody needs.
     "sweep": {"task": "processing.tasks.sweep", "schedule": 2.0, "options": {"expires": 4}},
+    "plan-changes": {
+        "task": "uploads.tasks.work_off_plan_changes",
+        "schedule": 2.0,
+        "options": {"expires": 4},
+    },
     "purge": {"task": "processing.tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 app.autodiscover_tasks()

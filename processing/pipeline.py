@@ -18,6 +18,7 @@ from processing.deadline import deadline
 from processing.imaging import ImageFailed, Made, Recipe, make
 from processing.ledger import Outcome, settle
 from processing.models import Status
+from processing.originals import remove_unkept
 
 if TYPE_CHECKING:
     import uuid
@@ -68,7 +69,9 @@ class Batch:
             self.flush()
 
     def flush(self) -> None:
-        patiently(lambda: settle(self._outcomes))
+        settled = patiently(lambda: settle(self._outcomes))
+        # The rows that name the renditions are committed: only now may an uploaded file go.
+        patiently(lambda: remove_unkept(settled))
         for outcome in self._outcomes:
             self._keeper.drop(outcome.id)
         self._outcomes = []

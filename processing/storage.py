@@ -94,6 +94,20 @@ def open_original(key: str) -> BinaryIO:
     return cast("BinaryIO", storages["originals"].open(original_name(key), "rb"))
 
 
+def put_private(name: str, data: bytes) -> None:
+    """A small file beside the originals, under a name of its maker's."""
+    storages["originals"].save(name, ContentFile(data))
+
+
+def open_private(name: str) -> BinaryIO:
+    """Raises FileNotFoundError where there is none."""
+    return cast("BinaryIO", storages["originals"].open(name, "rb"))
+
+
+def drop_private(name: str) -> None:
+    storages["originals"].delete(name)
+
+
 def drop_originals(keys: Iterable[str]) -> None:
     for key in keys:
         storages["originals"].delete(original_name(key))

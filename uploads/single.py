@@ -27,6 +27,11 @@ PATIENCE = 30.0
 _ABOUT_THE_BODY = {b"content-type", b"content-length", b"location", b"retry-after", WAIT_FOR.lower().encode()}
 
 
+def only_image(job_id: UUID) -> Image:
+    """The image of a single upload's job, with its owner's plan."""
+    return Image.objects.select_related("owner__plan").get(job_id=job_id)
+
+
 def outcome(image: Image) -> HttpResponse:
     """The answer to the single upload of a finished image."""
     if image.status == Status.COMPLETED:
@@ -34,7 +39,7 @@ def outcome(image: Image) -> HttpResponse:
             {
                 "message": "Image uploaded successfully",
                 "job_id": str(image.job_id),
-                "image": image_shape(image),
+                "image": image_shape(image, image.owner.plan),
             }
         )
     return problem_response(
@@ -62,7 +67,7 @@ class SingleUploadWait:
 
 
 def _outcome_of(job_id: UUID) -> HttpResponse:
-    return outcome(Image.objects.get(job_id=job_id))
+    return outcome(only_image(job_id))
 
 
 class _Held:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, path
 
-from uploads.views import accounts, health, images, jobs, media, upload
+from uploads.views import accounts, health, images, jobs, links, media, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ urlpatterns = [
     *either("api/images/<uuid:image_id>", images.ImageView.as_view(), "image"),
     *either("api/images/<uuid:image_id>/restore", images.RestoreView.as_view(), "image-restore"),
     *either("api/images/<uuid:image_id>/original", images.OriginalView.as_view(), "image-original"),
+    *either("api/images/<uuid:image_id>/links", links.LinksView.as_view(), "image-links"),
     *either("api/jobs", jobs.JobListView.as_view(), "job-list"),
     *either("api/jobs/<uuid:job_id>", jobs.JobView.as_view(), "job"),
     *either("api/jobs/<uuid:job_id>/images", jobs.JobImagesView.as_view(), "job-images"),
@@ -34,8 +35,10 @@ urlpatterns = [
     *either("api/jobs/<uuid:job_id>/cancel", jobs.CancelView.as_view(), "job-cancel"),
     *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
     *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
+    *either("api/session", accounts.SessionView.as_view(), "session"),
     *either("api/me", accounts.MeView.as_view(), "me"),
     *either("healthz/live", health.live, "live"),
     *either("healthz/ready", health.ready, "ready"),
+    *either("links/<str:token>", links.original, "link"),
     path("media/<str:key>/<str:file>", media.rendition, name="rendition"),
 ]

@@ -15,7 +15,7 @@ from uploads import idempotency, intake
 from uploads.access import account
 from uploads.problems import Refused
 from uploads.receiving import ImagesParser, Received
-from uploads.single import WAIT_FOR, outcome
+from uploads.single import WAIT_FOR, only_image, outcome
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _STATUS = {
     "empty_file": 400,
     "file_too_large": 413,
+    "quota_exceeded": 413,
     "too_many_pixels": 413,
     "unsupported_format": 415,
 }
@@ -136,14 +137,15 @@ class SingleUploadView(UploadView):
         if receipt.job is None:
             reason = receipt.rejected[0]
             status = _STATUS.get(reason["code"], 422)
-            raise Refused(status, reason["code"], reason["detail"], attr=self.files_field)
+            limits = {name: reason[name] for name in ("limit", "actual", "plan") if name in reason}
+            raise Refused(status, reason["code"], reason["detail"], attr=self.files_field, **limits)
         response = super().answer(receipt)
         response[WAIT_FOR] = str(receipt.job.id)
         return response
 
     def answer_again(self, kept: IdempotencyKey) -> HttpResponseBase:
-        assert kept.job is not None
-        image = Image.objects.get(job=kept.job)
+        assert kept.job_id is not None
+        image = only_image(kept.job_id)
         if image.finished_at is None:
             detail = "The first request with this Idempotency-Key is still being processed."
             raise Refused(409, "idempotency_key_in_use", detail, attr="Idempotency-Key", retry_after=1)

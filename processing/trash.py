@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from processing import storage
-from processing.announce import announce_removed
+from processing.announce import announce_removed, announce_restored
 from processing.ledger import index_hues
 from processing.models import UNFINISHED, Image, ImageHue
 
@@ -36,6 +36,7 @@ def restore(image: Image) -> None:
         image.deleted_at = None
         image.save(update_fields=["deleted_at"])
         index_hues([image])
+        transaction.on_commit(lambda: announce_restored(image.owner_id, [image.id]))
 
 
 def purge() -> int:

@@ -3,6 +3,7 @@
 import { bytes } from "./words.js";
 
 const HEIGHT = 44;
+const MOST_PREVIEW = 8e6; // bytes of a file that a browser may be asked to decode for one small picture
 const LABELS = { waiting: "Waiting", sending: "Sending", processing: "Making sizes", done: "Done", failed: "Failed" };
 
 export class FileList {
@@ -33,6 +34,7 @@ export class FileList {
     let line = this.lines.get(item);
     if (!line) {
       line = this.spare.pop() ?? makeLine();
+      line.item = item;
       line.name.textContent = item.name;
       this.lines.set(item, line);
       this.space.append(line.node);
@@ -51,9 +53,10 @@ export class FileList {
     this.#preview(line, item);
   }
 
-  /** The server's thumbnail once there is one; before that the file itself, through a URL that is given back. */
+  /** The file itself, through a URL that is given back; the server's picture where that is too much, or unknown. */
   #preview(line, item) {
-    const wanted = item.thumbnail ?? (item.file && item.size < 8e6 && item.state !== "failed" ? "own" : "none");
+    const own = item.size < MOST_PREVIEW && !item.undrawable ? "own" : null;
+    const wanted = own ?? item.thumbnail ?? "none";
     if (line.source === wanted) return;
     release(line);
     line.source = wanted;
@@ -89,11 +92,16 @@ function makeLine() {
   state.className = "file-state";
   const { meter, sent, done } = makeMeter();
   node.append(picture, name, state, meter);
-  const line = { node, picture, name, state, meter, sent, done, url: null, source: null };
+  const line = { node, picture, name, state, meter, sent, done, item: null, url: null, source: null };
   // Once drawn, the picture no longer needs its URL, nor the page the file's bytes behind it.
   picture.addEventListener("load", () => {
     if (line.url) URL.revokeObjectURL(line.url);
     line.url = null;
+  });
+  picture.addEventListener("error", () => {
+    if (line.source === "own") line.item.undrawable = true;
+    release(line);
+    picture.removeAttribute("src");
   });
   return line;
 }

@@ -83,7 +83,7 @@ export class HueDial {
 /** A gradient that dims the track outside hue ± tolerance, round the circle. */
 function veil(hue, tolerance) {
   const dim = "var(--dim)";
-  const at = (degrees) => `${((degrees / 359) * 100).toFixed(2)}%`;
+  const at = (degrees) => `calc(var(--inset) + (100% - 2 * var(--inset)) * ${(degrees / 359).toFixed(4)})`;
   const [low, high] = [hue - tolerance, hue + tolerance];
   if (high - low >= 359) return "none";
   if (low < 0) return stops("transparent", at(high), dim, at(low + 360), "transparent");

@@ -35,7 +35,6 @@ const jobs = new JobFollower({
     const done = status === "completed";
     const reason = done ? "" : error?.detail || (status === "aborted" ? "It was cancelled." : "It could not be read.");
     Object.assign(item, { state: done ? "done" : "failed", reason, thumbnail: thumbnail ?? null });
-    if (done) item.file = null;
     progress.soon();
   },
 });

@@ -92,7 +92,7 @@ function swatch({ hex, hue, share }) {
   const part = document.createElement(hue === null ? "span" : "button");
   part.className = "swatch";
   part.style.backgroundColor = hex;
-  part.style.flexGrow = Math.max(0.08, share);
+  part.style.flexGrow = 100 * Math.max(0.08, share);
   const name = hue === null ? hex : `${hueName(hue)}, ${hue}°`;
   part.title = `${name}, ${Math.round(share * 100)} %`;
   if (hue !== null) {

@@ -168,6 +168,7 @@ export class Grid {
       }
     }
     for (const [id, tile] of this.tiles) if (!seen.has(id)) this.#putAway(id, tile);
+    if (this.unsorted) this.#sortNodes();
     this.fresh.clear();
     this.#keepOneTabStop(seen);
     const lowest = this.columns.length ? Math.min(...this.columns.map((column) => column.height)) : 0;
@@ -183,6 +184,7 @@ export class Grid {
       tile.node.classList.toggle("fresh", this.fresh.has(image.id));
       this.tiles.set(image.id, tile);
       this.box.append(tile.node);
+      this.unsorted = true;
     }
     const { style } = tile.node;
     style.width = `${this.tileWidth}px`;
@@ -195,6 +197,17 @@ export class Grid {
     }
     tile.node.setAttribute("aria-posinset", this.#indexOf(image.id) + 1);
     tile.node.setAttribute("aria-setsize", -1);
+  }
+
+  /** The order of the nodes is that of the feed, for those who hear the page. Only new ones move. */
+  #sortNodes() {
+    this.unsorted = false;
+    let next = this.box.firstElementChild;
+    for (const id of [...this.tiles.keys()].sort().reverse()) {
+      const { node } = this.tiles.get(id);
+      if (node === next) next = next.nextElementSibling;
+      else this.box.insertBefore(node, next);
+    }
   }
 
   #putAway(id, tile) {

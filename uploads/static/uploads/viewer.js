@@ -39,9 +39,11 @@ export class Viewer {
     if (!image) return;
     this.id = id;
     this.#fill(image);
-    if (!this.dialog.open) this.dialog.showModal();
     this.part.previous.hidden = !this.grid.neighbour(id, -1);
     this.part.next.hidden = !this.grid.neighbour(id, 1);
+    if (!this.dialog.open) this.dialog.showModal();
+    // A button that just went, at the first or last picture, takes the focus with it, and the arrow keys.
+    if (!this.dialog.contains(document.activeElement)) this.dialog.focus();
   }
 
   #fill(image) {

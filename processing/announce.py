@@ -97,6 +97,12 @@ def announce_removed(owner_id: int, images: Sequence[uuid.UUID]) -> None:
     _background(os.getpid()).send(message)
 
 
+def announce_restored(owner_id: int, images: Sequence[uuid.UUID]) -> None:
+    """Tells every web process that these images are in the feed again."""
+    message = {"type": "restored", "owner": owner_id, "images": [str(image) for image in images]}
+    _background(os.getpid()).send(message)
+
+
 def _bell(job_id: uuid.UUID) -> str:
     return f"imageapi:done:{job_id}"
 

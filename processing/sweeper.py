@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from processing import dispatch
+from processing import dispatch, turns
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Status
 
@@ -47,7 +47,7 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
 def sweep() -> int:
     """One round; returns how many images were sent again or given up."""
     Pulse.objects.update_or_create(name="sweep", defaults={"beat_at": timezone.now()})
-    return give_up() + send_forgotten()
+    return give_up() + send_forgotten() + turns.give_stalled()
 
 
 def give_up() -> int:

@@ -39,6 +39,11 @@ class Step:
         return 100 * self.coloured / self.pixels
 
 
+def pixels_claimed(data: bytes) -> int:
+    """How many pixels the header of a PNG speaks of, nothing else looked at."""
+    return int.from_bytes(data[16:20]) * int.from_bytes(data[20:24])
+
+
 def one_more(data: bytes, rng: np.random.Generator) -> Step:
     """Colours one white pixel, picked at random, with a random colour that the canvas does not have yet.
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote_to_bytes
 
-from django.http.multipartparser import ChunkIter, LazyStream, MultiPartParserError
+from django.http.multipartparser import RAW, ChunkIter, LazyStream, MultiPartParserError
 from django.http.multipartparser import Parser as Parts
 from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
@@ -75,11 +75,12 @@ def _parts(stream: Any, boundary: bytes) -> Iterator[tuple[str, bytes]]:
     if not boundary:
         raise MultiPartParserError
     parts = Parts(LazyStream(ChunkIter(stream)), boundary)
-    for number, (_kind, headers, content) in enumerate(parts):
+    for number, (kind, headers, content) in enumerate(parts):
         if number == _MOST_FIELDS:
             raise Refused(413, "too_many_fields", f"This form may have {_MOST_FIELDS} fields; it has more.")
-        _value, parameters = headers.get("content-disposition", ("", {}))
-        yield cast("bytes", parameters.get("name", b"")).decode(), b"".join(content)
+        if kind != RAW:  # the closing boundary, or a part that names no field
+            _value, parameters = headers["content-disposition"]
+            yield cast("bytes", parameters.get("name", b"")).decode(), b"".join(content)
 
 
 class LongFormParser(BaseParser):

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, path
 
-from uploads.views import accounts, feed, health, images, jobs, links, media, page, session, upload
+from uploads.views import (
+    accounts,
+    canvas,
+    feed,
+    health,
+    images,
+    jobs,
+    links,
+    media,
+    page,
+    session,
+    upload,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +46,9 @@ urlpatterns = [
     *either("api/jobs/<uuid:job_id>/events", jobs.JobEventsView.as_view(), "job-events"),
     *either("api/jobs/<uuid:job_id>/retry", jobs.RetryView.as_view(), "job-retry"),
     *either("api/jobs/<uuid:job_id>/cancel", jobs.CancelView.as_view(), "job-cancel"),
+    *either("api/canvas", canvas.CanvasView.as_view(), "canvas"),
+    *either("ping", canvas.PingPongView.as_view(), "ping"),
+    *either("pong", canvas.PingPongView.as_view(), "pong"),
     *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
     *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
     *either("api/session", accounts.SessionView.as_view(), "session"),

@@ -17,6 +17,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
+from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser, DataAndFiles
 
 from uploads.problems import Refused
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 MAX_NAME = 255
+_CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1")  # the last are said, not meant
 
 
 @dataclass(slots=True)
@@ -169,6 +171,7 @@ class ImagesParser(BaseParser):
         meta = request.META
         if not meta.get("CONTENT_LENGTH"):
             raise Refused(411, "length_required", "Send the body with a Content-Length.")
+        _refuse_charset(media_type or "")
         plan = request.user.plan
         landing = _Landing(view.files_field, plan, min(plan.max_files, view.most_files))
         settings.INCOMING_DIR.mkdir(parents=True, exist_ok=True)
@@ -179,6 +182,13 @@ class ImagesParser(BaseParser):
             landing.discard()
             raise
         return DataAndFiles(data, MultiValueDict({"received": landing.received}))
+
+
+def _refuse_charset(media_type: str) -> None:
+    """Text comes as UTF-8 (RFC 7578, section 5.1.2), and no client names the codec it is read with."""
+    charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
+    if charset.lower().replace("_", "-") not in _CHARSETS:
+        raise Refused(400, "malformed_multipart", f"Send text fields as UTF-8, not as {shown_name(charset)}.")
 
 
 class _Tail:

@@ -1,8 +1,11 @@
 """The Celery application: two queues, one beat."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import task_prerun
+from django.db import close_old_connections
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
@@ -28,3 +31,9 @@ app.conf.beat_schedule = {
     "purge": {"task": "processing.tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 app.autodiscover_tasks()
+
+
+@task_prerun.connect
+def _check_connection(**_: Any) -> None:
+    """Replaces a kept database connection that broke; Celery alone would make a new one for each task."""
+    close_old_connections()

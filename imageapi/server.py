@@ -78,7 +78,7 @@ class _Channel(http.HTTPChannel):
 
     def _send100Continue(self) -> None:
         if not self.refused:
-            super()._send100Continue()
+            cast("Any", super())._send100Continue()
 
     def lineLengthExceeded(self, _line: bytes) -> None:
         self.refuse(
@@ -124,7 +124,12 @@ class _Request(WebRequest):
 
     def process(self) -> Any:
         self._arrived()
-        return None if self.channel.refused else super().process()
+        if self.channel.refused:
+            return None
+        if not all(map(bytes.isascii, self.requestHeaders.getRawHeaders(b"sec-websocket-protocol", ()))):
+            # daphne would read them as ASCII, and answer 500.
+            return self.basic_error(400, b"Bad Request", "Subprotocols are ASCII.")
+        return super().process()
 
     def connectionLost(self, reason: Any) -> None:
         self._arrived()

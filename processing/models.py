@@ -52,6 +52,7 @@ class Job(models.Model):
     aborted = models.PositiveIntegerField(default=0)
     seq = models.PositiveIntegerField(default=0, help_text="The number of the last event.")
     recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
+    canvas = models.JSONField(null=True, blank=True, help_text="What to draw: processing.canvas.Asked.")
     webhook_url = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from processing import derive, discards, dispatch, originals
+from processing import derive, discards, dispatch, originals, turns
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Status
 
@@ -49,7 +49,7 @@ def sweep() -> int:
     """One round; returns how many images were sent again or given up."""
     Pulse.objects.update_or_create(name="sweep", defaults={"beat_at": timezone.now()})
     patience = forgotten_after()
-    again = give_up() + send_forgotten(patience) + derive.sweep(patience)
+    again = give_up() + send_forgotten(patience) + derive.sweep(patience) + turns.give_stalled()
     originals.remove_left_behind()
     discards.clear()
     return again

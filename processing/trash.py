@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from processing import permits, storage, usage
-from processing.announce import announce_removed
+from processing.announce import announce_removed, announce_restored
 from processing.discards import discard
 from processing.ledger import index_hues
 from processing.models import UNFINISHED, Image, ImageHue, ImageQuerySet
@@ -38,6 +38,7 @@ def restore(image: Image) -> None:
         image.deleted_at = None
         image.save(update_fields=["deleted_at"])
         index_hues([image])
+        transaction.on_commit(lambda: announce_restored(image.owner_id, [image.id]))
 
 
 def purge() -> int:

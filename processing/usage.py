@@ -19,6 +19,11 @@ def hold(owner_id: int) -> None:
     get_user_model()._base_manager.select_for_update(no_key=True).only("pk").get(pk=owner_id)
 
 
+def add(owner_id: int, size: int) -> None:
+    """Counts `size` more bytes, whatever the quota; the caller holds the account."""
+    get_user_model()._base_manager.filter(pk=owner_id).update(used_bytes=F("used_bytes") + size)
+
+
 def give_back(owner_id: int, size: int) -> None:
     """Takes `size` bytes off the counter, and holds the account's row."""
     if size:

@@ -181,7 +181,7 @@ def _charge(
         else:
             rejected.append(_over_quota(file, owner))
     charged = owner.plan.storage_quota_bytes - owner.used_bytes - free
-    quota.add(owner_id, charged)
+    usage.add(owner_id, charged)
     return owner.plan, fitting, charged, rejected
 
 

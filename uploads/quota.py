@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.db.models import F
-
 from uploads.models import Plan, User
 
 # The plan as it is now, not as it was when the request came: it may have changed meanwhile.
@@ -28,8 +26,3 @@ def take(owner_id: int, size: int) -> Plan | None:
 def locked(owner_id: int) -> User:
     """The account with its plan, its row locked until the transaction ends."""
     return User.objects.select_for_update(no_key=True, of=("self",)).select_related("plan").get(id=owner_id)
-
-
-def add(owner_id: int, size: int) -> None:
-    """Counts `size` more bytes, whatever the quota: the caller holds the row and has looked."""
-    User.objects.filter(id=owner_id).update(used_bytes=F("used_bytes") + size)

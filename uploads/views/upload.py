@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.http import HttpResponseBase
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer, URLField
 from rest_framework.views import APIView
 
-from processing.announce import wait_finished
-from processing.models import Image, Job, Status
+from processing.models import Image, Job
 from processing.shapes import image_shape
 from uploads import idempotency, intake
 from uploads.access import account
 from uploads.problems import Refused
 from uploads.receiving import ImagesParser, Received
+from uploads.single import WAIT_FOR, only_image, outcome
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from rest_framework.request import Request
 
     from uploads.models import IdempotencyKey
@@ -31,8 +30,6 @@ _STATUS = {
     "too_many_pixels": 413,
     "unsupported_format": 415,
 }
-# Long enough for the largest image allowed; after that the answer is 202 and the job goes on.
-_PATIENCE = 30.0
 
 
 class _Fields(Serializer[Any]):
@@ -48,7 +45,7 @@ class UploadView(APIView):
     kind: Job.Kind
     nothing_code = "no_images"
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         received: list[Received] = request.FILES.getlist("received")
         if not received:
             detail = f"Send at least one file in the multipart field `{self.files_field}`."
@@ -85,7 +82,7 @@ class UploadView(APIView):
             raise Refused(400, receipt.rejected[0]["code"], detail, errors=receipt.rejected)
         return initiated(receipt.job, self.body(receipt))
 
-    def answer_again(self, kept: IdempotencyKey) -> Response:
+    def answer_again(self, kept: IdempotencyKey) -> HttpResponseBase:
         assert kept.job is not None
         return initiated(kept.job, kept.answer)
 
@@ -113,10 +110,6 @@ def initiated(job: Job, body: dict[str, Any]) -> Response:
     return Response(body, status=202, headers=headers)
 
 
-def _only_image(job_id: UUID) -> Image:
-    return Image.objects.select_related("owner__plan").get(job_id=job_id)
-
-
 class MultiUploadView(UploadView):
     """One task an image: the lowest latency for each."""
 
@@ -133,7 +126,7 @@ class BatchUploadView(UploadView):
 
 
 class SingleUploadView(UploadView):
-    """One image, processed before the answer."""
+    """One image, processed before the answer: uploads.single waits for it in front of this view."""
 
     kind = Job.Kind.SINGLE
     files_field = "image"
@@ -146,26 +139,14 @@ class SingleUploadView(UploadView):
             status = _STATUS.get(reason["code"], 422)
             limits = {name: reason[name] for name in ("limit", "actual", "plan") if name in reason}
             raise Refused(status, reason["code"], reason["detail"], attr=self.files_field, **limits)
-        wait_finished(receipt.job.id, _PATIENCE)
-        return self._finished(_only_image(receipt.job.id), self.body(receipt))
+        response = super().answer(receipt)
+        response[WAIT_FOR] = str(receipt.job.id)
+        return response
 
-    def answer_again(self, kept: IdempotencyKey) -> Response:
+    def answer_again(self, kept: IdempotencyKey) -> HttpResponseBase:
         assert kept.job_id is not None
-        image = _only_image(kept.job_id)
+        image = only_image(kept.job_id)
         if image.finished_at is None:
             detail = "The first request with this Idempotency-Key is still being processed."
             raise Refused(409, "idempotency_key_in_use", detail, attr="Idempotency-Key", retry_after=1)
-        return self._finished(image, kept.answer)
-
-    def _finished(self, image: Image, body: dict[str, Any]) -> Response:
-        if image.status == Status.FAILED:
-            raise Refused(422, image.error_code, image.error_detail, attr=self.files_field)
-        if image.finished_at is None:
-            return initiated(image.job, body)
-        return Response(
-            {
-                "message": "Image uploaded successfully",
-                "job_id": str(image.job_id),
-                "image": image_shape(image, image.owner.plan),
-            }
-        )
+        return outcome(image)

@@ -51,7 +51,6 @@ urlpatterns = [
     *either("pong", canvas.PingPongView.as_view(), "pong"),
     *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
     *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
-    *either("api/session", accounts.SessionView.as_view(), "session"),
     *either("api/me", accounts.MeView.as_view(), "me"),
     *either("healthz/live", health.live, "live"),
     *either("healthz/ready", health.ready, "ready"),

@@ -6,6 +6,7 @@ A new route or socket fails here until it has its row below; a new method of a r
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,8 +23,8 @@ from websockets.exceptions import ConnectionClosed
 from imageapi import embedded
 from imageapi.urls import urlpatterns
 from realtime.urls import sockets
-from tests.administering import Account, Administrator
-from tests.drawing import photo
+from tests.administering import PASSWORD, Account, Administrator
+from tests.drawing import encoded, photo, solid
 from tests.serving import web_server
 from tests.stack import Stack
 
@@ -65,6 +66,7 @@ class Row:
 
 
 IMAGE = {"files": [("image", ("a.jpg", photo(1, 60, 40)))]}
+ONE_PIXEL = {"json": {"file": base64.b64encode(encoded(solid("white", (1, 1)), "PNG")).decode()}}
 IMAGES = {"files": [("images", ("a.jpg", photo(1, 60, 40)))]}
 
 # A row's `<...>` stand for Alice's things (the fixture `things`). Without the slash at the end.
@@ -89,9 +91,16 @@ ROWS = [
     Row("GET", "api/me", accounts(200)),
     Row("POST", "api/tokens", everybody(401), {"json": {"username": "nobody", "password": "wrong"}}),
     Row("DELETE", "api/tokens/current", accounts(204) | {"anonymous": 400}, ends_tokens=True),
-    Row("POST", "api/session", everybody(401), {"json": {"username": "no-one", "password": "wrong"}}),
-    # Only a session's cookie ends a session, and none of these come with one.
-    Row("DELETE", "api/session", everybody(403)),
+    # Without the page's CSRF token nobody signs in or out with a cookie; tests/feed/test_session.py has one.
+    Row("GET", "login", everybody(200)),
+    Row("POST", "login", everybody(403), {"json": {"username": "nobody", "password": "wrong"}}),
+    Row("POST", "logout", everybody(403)),
+    Row("GET", "api/feed", accounts(200)),
+    Row("POST", "api/canvas", accounts(202), {"json": {"width": 1, "height": 1, "granular": 100}}),
+    Row("POST", "ping", accounts(200), ONE_PIXEL),
+    Row("POST", "pong", accounts(200), ONE_PIXEL),
+    # The page itself, or its sign-in form.
+    Row("GET", "", everybody(200)),
     # Open to all, under names and tokens that nobody can guess.
     Row("GET", "links/<str:token>", everybody(200)),
     Row("GET", "media/<str:key>/<str:file>", everybody(200)),
@@ -104,6 +113,7 @@ OPEN = 0
 # What a socket ends with; OPEN where it stays open.
 SOCKETS: dict[str, Expected] = {
     "ws/upload": accounts(OPEN) | {"none": 4401, "expired": 4401},
+    "ws/feed": accounts(OPEN) | {"none": 4401, "expired": 4401},
     "ws/jobs/<uuid:job_id>": accounts(4404) | {"none": 4401, "expired": 4401, "owner": OPEN},
     # Every path where there is no socket.
     "": accounts(4404) | {"none": 4401, "expired": 4401},
@@ -282,8 +292,10 @@ def test_the_admin_is_the_administrators_alone(stack: Stack, crowd: Crowd) -> No
     pages = admin_routes()
     assert len(pages) > 20
     with httpx.Client(base_url=stack.url) as owner, Administrator(stack) as admin:
-        credentials = {"username": "matrix-alice", "password": "a long pass phrase"}
-        assert owner.post("/api/session", json=credentials).status_code == 200
+        credentials = {"username": "matrix-alice", "password": PASSWORD}
+        owner.get("/login")
+        csrf = {"X-CSRFToken": owner.cookies["csrftoken"]}
+        assert owner.post("/login", json=credentials, headers=csrf).status_code == 200
         for name, path in pages:
             if name in ("login", "logout"):
                 continue

@@ -1,16 +1,9 @@
-"""What Django's own test client needs."""
+"""What tests with accounts need."""
 
 from __future__ import annotations
 
 import pytest
-from django.conf import settings as real_settings
 from pytest_django import Settings
-
-
-@pytest.fixture(scope="session", autouse=True)
-def static_root() -> None:
-    """WhiteNoise warns where there is none, and warnings are errors here."""
-    real_settings.STATIC_ROOT.mkdir(exist_ok=True)
 
 
 @pytest.fixture(autouse=True)

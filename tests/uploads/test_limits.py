@@ -158,7 +158,11 @@ def test_a_name_has_few_wrong_guesses_then_none_not_even_the_right_one(elsewhere
     assert codes == [401] * signin.FOR_A_NAME
     assert sign_in(client, alice.username.upper(), "a long pass phrase") == 429
     assert sign_in(client, alice.username, "a long pass phrase") == 429
-    assert sign_in(client, alice.username, "a long pass phrase", "/api/session") == 429
+    assert sign_in(client, alice.username, "a long pass phrase", "/login") == 429
+    form = {"username": alice.username, "password": "a long pass phrase"}
+    page = client.post("/login", form)
+    assert (page.status_code, int(page["Retry-After"]) > 0) == (429, True)
+    assert "attempts to sign in" in page.content.decode()
     page = client.post("/admin/login/", {"username": alice.username, "password": "a long pass phrase"})
     assert "attempts to sign in" in page.content.decode()
     charlie = person(f"charlie-{uuid4()}")
@@ -193,17 +197,3 @@ def test_signing_in_with_the_right_password_costs_an_address_nothing(
     assert sign_in(client, alice.username, "a long pass phrase") == 201
     codes = [sign_in(client, f"nobody-{uuid4()}", "wrong") for _ in range(2)]
     assert codes == [401, 429], "nor does it give anything"
-
-
-@pytest.mark.django_db
-def test_a_session_is_opened_used_and_ended(elsewhere: str, servers: None) -> None:
-    alice = person(f"alice-{uuid4()}")
-    client = Client(REMOTE_ADDR=elsewhere, enforce_csrf_checks=True)
-    foreign = client.post("/api/session", {}, "application/json", headers={"Origin": "https://evil.example"})
-    assert (foreign.status_code, foreign.json()["code"]) == (403, "foreign_origin")
-    assert sign_in(client, alice.username, "a long pass phrase", "/api/session") == 200
-    assert client.get("/api/me").json()["user"]["username"] == alice.username
-    assert client.delete("/api/session").status_code == 403, "without the CSRF token"
-    token = client.cookies["csrftoken"].value
-    assert client.delete("/api/session", headers={"X-CSRFToken": token}).status_code == 204
-    assert client.get("/api/me").json()["user"]["username"] == "anonymous"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import login, logout
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
-from uploads.models import User
 from uploads.problems import Refused
+from uploads.signin import sign_in
 from uploads.views.page import render_sign_in
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class _Credentials(Serializer[Any]):
 class SignInView(APIView):
     """`username` and `password`, as JSON or as the page's form, with Django's CSRF token.
 
-    JSON is answered 200 or 401 as JSON; the form with the page, which says what was wrong.
+    JSON is answered 200, 401 or 429 as JSON; the form with the page, which says what was wrong.
     """
 
     authentication_classes = []
@@ -47,15 +47,17 @@ class SignInView(APIView):
     def post(self, request: Request) -> HttpResponseBase:
         as_form = request.content_type.startswith("application/x-www-form-urlencoded")
         given = _Credentials(data=request.data)
-        user = None
-        if given.is_valid(raise_exception=not as_form):
-            user = authenticate(request._request, **given.validated_data)
-        if isinstance(user, User):
-            login(request._request, user)
-            return redirect("page") if as_form else Response({"username": user.username})
-        if as_form:
-            return render_sign_in(request._request, refused=True)
-        raise Refused(401, "invalid_credentials", "This name and password do not belong together.")
+        try:
+            # What is no name and password at all comes back to the form like wrong ones.
+            valid = given.is_valid(raise_exception=not as_form)
+            credentials = given.validated_data if valid else {"username": "", "password": ""}
+            user = sign_in(request._request, **credentials)
+        except Refused as refusal:
+            if not as_form:
+                raise
+            return render_sign_in(request._request, refusal)
+        login(request._request, user)
+        return redirect("page") if as_form else Response({"username": user.username})
 
 
 @method_decorator(csrf_protect, name="dispatch")

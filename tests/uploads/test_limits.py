@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -159,8 +160,8 @@ def test_a_name_has_few_wrong_guesses_then_none_not_even_the_right_one(elsewhere
     assert sign_in(client, alice.username.upper(), "a long pass phrase") == 429
     assert sign_in(client, alice.username, "a long pass phrase") == 429
     assert sign_in(client, alice.username, "a long pass phrase", "/login") == 429
-    form = {"username": alice.username, "password": "a long pass phrase"}
-    page = client.post("/login", form)
+    form = urlencode({"username": alice.username, "password": "a long pass phrase"})
+    page = client.post("/login", form, content_type="application/x-www-form-urlencoded")
     assert (page.status_code, int(page["Retry-After"]) > 0) == (429, True)
     assert "attempts to sign in" in page.content.decode()
     page = client.post("/admin/login/", {"username": alice.username, "password": "a long pass phrase"})

@@ -149,6 +149,13 @@ LEASE = timedelta(seconds=10)
 MAX_ATTEMPTS = 3
 IMAGE_SECONDS = env.integer("IMAGEAPI_IMAGE_SECONDS", 30, low=1, high=600)
 
+# Other hosts: images named in CSV files, receivers of webhooks
+
+ALLOW_PRIVATE_URLS = env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False)
+FETCH_SECONDS = env.integer("IMAGEAPI_FETCH_SECONDS", 30, low=1, high=600)
+FETCH_PER_HOST = env.integer("IMAGEAPI_FETCH_PER_HOST", 8, low=1, high=64)
+WEBHOOK_SECONDS = 15
+
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")

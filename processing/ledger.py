@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from processing.announce import News, announce
 from processing.models import Image, Status
 from processing.shapes import image_shape
+from processing.webhooks import enqueue
 
 if TYPE_CHECKING:
     import uuid
@@ -134,6 +135,7 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
     With `undone` they have just left the state `failed` for another try. Call it in the transaction that
     changed them.
     """
+    changed, finished = list(changed), []
     by_job: dict[uuid.UUID, list[Image]] = {}
     for image in changed:
         by_job.setdefault(image.job_id, []).append(image)
@@ -146,7 +148,9 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_COUNT, [json.dumps(changes)])
             news = [News(*row) for row in cursor.fetchall()]
+        finished += [item.job_id for item in news if item.finished]
         transaction.on_commit(partial(announce, news))
+    enqueue(finished, changed)
 
 
 def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:

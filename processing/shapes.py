@@ -42,7 +42,7 @@ class ImageShape(TypedDict):
     content_type: str
     width: int
     height: int
-    checksum: str
+    checksum: str | None  # null while its bytes are still to be fetched
     status: str
     uploaded_at: str
     finished_at: str | None
@@ -88,7 +88,7 @@ def image_shape(image: Image) -> ImageShape:
         "content_type": image.content_type,
         "width": image.width,
         "height": image.height,
-        "checksum": f"sha256:{image.checksum}",
+        "checksum": f"sha256:{image.checksum}" if image.checksum else None,
         "status": image.status,
         "uploaded_at": instant(image.uploaded_at),
         "finished_at": instant(image.finished_at) if image.finished_at else None,

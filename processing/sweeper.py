@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from processing import dispatch
+from processing import dispatch, sourcing
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Status
 
@@ -29,14 +29,17 @@ _FORGOTTEN = timedelta(seconds=5)
 _FORGOTTEN_IN_A_LONG_QUEUE = timedelta(minutes=10)
 _AGAIN = timedelta(seconds=10)
 
-# An image that waits for its twin's pixels is not sent: it is finished with the twin.
+# An image that waits for its twin's pixels is not sent: it is finished with the twin. One that is being
+# fetched, or is to be fetched later, is pending with a lease.
 _TAKE_FORGOTTEN = """
 UPDATE processing_image SET sent_at = now() WHERE id IN (
     SELECT i.id FROM processing_image i
     WHERE i.status IN ('pending', 'processing') AND i.attempt < %(attempts)s AND (
         (i.status = 'processing' AND i.lease_until < now()
             AND (i.sent_at IS NULL OR i.sent_at < now() - %(again)s))
-        OR (i.status = 'pending' AND (i.sent_at IS NULL OR i.sent_at < now() - %(forgotten)s)))
+        OR (i.status = 'pending' AND (i.lease_until IS NULL OR i.lease_until < now())
+            AND (i.sent_at IS NULL OR i.sent_at < now() - CASE i.checksum WHEN '' THEN %(unfetched)s
+                                                          ELSE %(forgotten)s END)))
       AND NOT EXISTS (SELECT 1 FROM processing_image first
           WHERE first.id = i.duplicate_of_id AND first.status IN ('pending', 'processing'))
     ORDER BY i.id LIMIT %(most)s FOR UPDATE SKIP LOCKED
@@ -47,7 +50,7 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
 def sweep() -> int:
     """One round; returns how many images were sent again or given up."""
     Pulse.objects.update_or_create(name="sweep", defaults={"beat_at": timezone.now()})
-    return give_up() + send_forgotten()
+    return give_up() + sourcing.give_up(_MOST) + send_forgotten()
 
 
 def give_up() -> int:
@@ -69,11 +72,16 @@ def give_up() -> int:
 
 
 def send_forgotten() -> int:
-    forgotten = _FORGOTTEN if queues_are_empty() else _FORGOTTEN_IN_A_LONG_QUEUE
     images = list(
         Image.objects.raw(
             _TAKE_FORGOTTEN,
-            {"attempts": settings.MAX_ATTEMPTS, "again": _AGAIN, "forgotten": forgotten, "most": _MOST},
+            {
+                "attempts": settings.MAX_ATTEMPTS,
+                "again": _AGAIN,
+                "forgotten": _forgotten(*dispatch.ALL_QUEUES),
+                "unfetched": _forgotten(dispatch.FETCH),
+                "most": _MOST,
+            },
         )
     )
     by_job: dict[tuple[str, bool], list[Image]] = {}
@@ -82,23 +90,21 @@ def send_forgotten() -> int:
         # One that was tried before may be what killed its worker: alone, it takes no other with it.
         by_job.setdefault((kinds[image.id], image.attempt > 0), []).append(image)
     for (kind, alone), group in by_job.items():
-        _send(group, kind, alone=alone)
+        dispatch.dispatch(group, kind, alone=alone)
     if images:
         logger.info("Sent %d images again.", len(images))
     return len(images)
 
 
-def _send(images: list[Image], kind: str, *, alone: bool) -> None:
-    messages = dispatch.chunks(images, one_each=alone)
-    if not dispatch.send(messages, dispatch.queue_of(kind)):
-        Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)
+def _forgotten(*queues: str) -> timedelta:
+    return _FORGOTTEN if are_empty(*queues) else _FORGOTTEN_IN_A_LONG_QUEUE
 
 
-def queues_are_empty() -> bool:
+def are_empty(*queues: str) -> bool:
     try:
         with current_app.connection_for_write() as broker:
             channel: Any = broker.channel()  # a declared queue answers with its length
-            lengths = [channel.queue_declare(name).message_count for name in dispatch.ALL_QUEUES]
+            lengths = [channel.queue_declare(name).message_count for name in queues]
             return not any(lengths)
     except (OperationalError, OSError):
         return False

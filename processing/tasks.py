@@ -6,12 +6,18 @@ import uuid
 
 from celery import shared_task
 
-from processing import pipeline, sweeper, trash
+from processing import pipeline, sourcing, sweeper, trash
 
 
 @shared_task(name="processing.tasks.process_images")
 def process_images(ids: list[str]) -> None:
     pipeline.process([uuid.UUID(i) for i in ids])
+
+
+# Threads can't be interrupted, so an unfinished message can't go back: the lease brings the row back.
+@shared_task(name="processing.tasks.fetch_image", acks_late=False)
+def fetch_image(ids: list[str]) -> None:
+    sourcing.fetch(uuid.UUID(ids[0]))
 
 
 @shared_task(name="processing.tasks.sweep")

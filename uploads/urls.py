@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, path
 
-from uploads.views import accounts, health, images, jobs, media, upload
+from uploads.views import accounts, health, images, imgproc, jobs, media, upload, webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,15 @@ urlpatterns = [
     *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
     *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
     *either("api/me", accounts.MeView.as_view(), "me"),
+    *either("imgproc/upload", imgproc.CsvUploadView.as_view(), "csv-upload"),
+    *either("imgproc/status/<uuid:job_id>", imgproc.CsvStatusView.as_view(), "csv-status"),
+    *either("imgproc/result/<uuid:job_id>", imgproc.CsvResultView.as_view(), "csv-result"),
+    *either("imgproc/check_db_connection", imgproc.database_connection, "csv-database"),
+    *either("api/webhooks", webhooks.WebhookListView.as_view(), "webhooks"),
+    *either("api/webhooks/secret", webhooks.SecretView.as_view(), "webhook-secret"),
+    *either("api/webhooks/deliveries", webhooks.DeliveryListView.as_view(), "deliveries"),
+    *either("api/webhooks/deliveries/<uuid:delivery_id>/replay", webhooks.ReplayView.as_view(), "replay"),
+    *either("api/webhooks/<uuid:endpoint_id>", webhooks.WebhookView.as_view(), "webhook"),
     *either("healthz/live", health.live, "live"),
     *either("healthz/ready", health.ready, "ready"),
     path("media/<str:key>/<str:file>", media.rendition, name="rendition"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer, URLField
+from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
 from processing.announce import wait_finished
@@ -15,6 +15,7 @@ from uploads import idempotency, intake
 from uploads.access import account
 from uploads.problems import Refused
 from uploads.receiving import ImagesParser, Received
+from uploads.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -33,7 +34,7 @@ _PATIENCE = 30.0
 
 
 class _Fields(Serializer[Any]):
-    webhook_url = URLField(required=False, allow_blank=True, max_length=2000)
+    webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
 
 
 class UploadView(APIView):

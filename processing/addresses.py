@@ -1,7 +1,7 @@
 """Which network addresses may be reached on a stranger's word.
 
-`ipaddress.is_global` and `is_private` alone are both wrong for this: multicast counts as global, an IPv6 address
-may carry an IPv4 one inside, and their tables differ between versions of Python.
+`ipaddress.is_global` and `is_private` alone are both wrong for this: multicast counts as global, an IPv6
+address may carry an IPv4 one inside, and their tables differ between versions of Python.
 """
 
 from __future__ import annotations

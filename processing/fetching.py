@@ -1,36 +1,28 @@
-"""HTTP to addresses that strangers name: resolved, checked and connected to in one step, at every redirect.
+"""HTTP to addresses that strangers name.
 
-The check is where the socket is opened, on the very address it is opened to: a name that resolves differently
-the second time gains nothing. The whole exchange has one time limit, whatever the other side sends and however
-slowly. Nothing is decompressed.
+Every connection, at each redirect again, is made through the guarded network; the whole exchange has one time
+limit and one size limit. Nothing is decompressed, no proxy and no password of this machine is used.
 """
 
 from __future__ import annotations
 
 import email.utils
 import hashlib
-import ipaddress
 import re
-import socket
 import ssl
-import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as LookupTimeout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import httpcore
 import httpx
 from django.conf import settings
 
-from processing.addresses import is_public
+from processing.guarded import Deadline, FetchFailed, Network, blocked, literal, refuse_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+    from collections.abc import Iterator, Mapping
 
 AGENT = "imageapi/1.0"
 _REDIRECTS = 5
@@ -39,27 +31,6 @@ _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 _TRY_LATER = {408, 425, 429, 500, 502, 503, 504}
 _MOST_READ = 16 * 1024  # of an answer that nobody reads
-
-
-class FetchFailed(Exception):
-    """`blocked_address` for what may not be asked, `fetch_failed` or `file_too_large` for what went wrong.
-
-    `permanent` is for the retry loop; `retry_after` (seconds) is what the other side asked for.
-    """
-
-    def __init__(
-        self, code: str, detail: str, *, permanent: bool = True, retry_after: float | None = None
-    ) -> None:
-        super().__init__(code, detail)
-        self.code = code
-        self.detail = detail
-        self.permanent = permanent
-        self.retry_after = retry_after
-
-
-def blocked() -> FetchFailed:
-    """The same words for every reason: they say nothing about what is there."""
-    return FetchFailed("blocked_address", "This address is not one that may be fetched.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +63,9 @@ def checked_url(text: str) -> httpx.URL:
         raise blocked() from error
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or port == 0:
         raise blocked()
-    literal = _literal(url.host)
-    if literal is not None:
-        _refuse_private([literal])
+    spelled = literal(url.host)
+    if spelled is not None:
+        refuse_private([spelled])
     elif url.host.rstrip(".").endswith("localhost") and not settings.ALLOW_PRIVATE_URLS:
         raise blocked()
     return url
@@ -190,53 +161,6 @@ def _skim(pieces: Iterator[bytes]) -> None:
             return
 
 
-class Deadline:
-    """The end of one exchange, from the first look-up to the last byte."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def cap(self, timeout: float | None) -> float:
-        """How long one step may take; raises FetchFailed where the time is up."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self._too_long()
-        return left if timeout is None else min(left, timeout)
-
-    def faults(self) -> _Faults:
-        return _Faults(self)
-
-    def _too_long(self) -> FetchFailed:
-        return FetchFailed("fetch_failed", f"The exchange took longer than {self.seconds:g} s.")
-
-    def answer_to(self, error: Exception) -> FetchFailed:
-        """What is told of a lower library's error."""
-        if isinstance(error, FetchFailed):
-            return error
-        if time.monotonic() >= self._end:
-            return self._too_long()
-        if isinstance(error, httpx.TimeoutException):
-            return FetchFailed("fetch_failed", "The server did not answer in time.", permanent=False)
-        if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-            return blocked()
-        return FetchFailed("fetch_failed", "The connection could not be made or broke off.", permanent=False)
-
-
-class _Faults:
-    """Turns what the network and the libraries raise into FetchFailed."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, httpx.HTTPError | httpx.InvalidURL | httpx.StreamError | ValueError):
-            raise self._deadline.answer_to(error) from error
-
-
 def _client(deadline: Deadline) -> httpx.Client:
     """A client for one exchange: no proxies, no .netrc, no cookies kept, nothing of the environment."""
     headers = {"Accept-Encoding": "identity", "User-Agent": AGENT, "Accept": "*/*"}
@@ -256,102 +180,5 @@ class _Transport(httpx.HTTPTransport):
         super().__init__(verify=_tls(), trust_env=False)
         # httpx has no public way to hand the pool a network of our own.
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_tls(), network_backend=_Network(deadline), max_keepalive_connections=0
+            ssl_context=_tls(), network_backend=Network(deadline), max_keepalive_connections=0
         )
-
-
-class _Network(httpcore.NetworkBackend):
-    """Opens sockets to checked addresses only."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-        self._inner = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        addresses = _resolve(host, port, self._deadline.cap(timeout))
-        _refuse_private(addresses)
-        for address in addresses[:-1]:
-            try:
-                return self._open(address, port, timeout, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return self._open(addresses[-1], port, timeout, socket_options)
-
-    def _open(
-        self, address: Address, port: int, timeout: float | None, options: Iterable[Any] | None
-    ) -> httpcore.NetworkStream:
-        stream = self._inner.connect_tcp(
-            str(address), port, timeout=self._deadline.cap(timeout), socket_options=options
-        )
-        return _Stream(stream, self._deadline)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection whose every step ends with the whole exchange's deadline."""
-
-    def __init__(self, inner: httpcore.NetworkStream, deadline: Deadline) -> None:
-        self._inner = inner
-        self._deadline = deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, timeout=self._deadline.cap(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, timeout=self._deadline.cap(timeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        inner = self._inner.start_tls(ssl_context, server_hostname, self._deadline.cap(timeout))
-        return _Stream(inner, self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-@cache
-def _resolvers() -> ThreadPoolExecutor:
-    # getaddrinfo has no time limit of its own.
-    return ThreadPoolExecutor(max_workers=32, thread_name_prefix="resolve")
-
-
-def _resolve(host: str, port: int, seconds: float) -> list[Address]:
-    literal = _literal(host)
-    if literal is not None:
-        return [literal]
-    asked = _resolvers().submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    try:
-        found = asked.result(seconds)
-    except LookupTimeout as error:
-        raise FetchFailed("fetch_failed", "The name was not found in time.", permanent=False) from error
-    except socket.gaierror as error:
-        later = error.errno == socket.EAI_AGAIN
-        raise FetchFailed("fetch_failed", "There is no host of this name.", permanent=not later) from error
-    except (OSError, UnicodeError) as error:
-        raise FetchFailed("fetch_failed", "There is no host of this name.") from error
-    return [ipaddress.ip_address(address[0]) for *_, address in found]
-
-
-def _literal(host: str) -> Address | None:
-    """The address that `host` spells, in any way the system's resolver takes: 127.1 and 0x7f000001, too."""
-    try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        return ipaddress.ip_address(found[0][4][0])
-    except (OSError, UnicodeError, ValueError):
-        return None
-
-
-def _refuse_private(addresses: Iterable[Address]) -> None:
-    """One private answer among public ones is enough: the next look-up may give that one."""
-    if not settings.ALLOW_PRIVATE_URLS and not all(map(is_public, addresses)):
-        raise blocked()

@@ -29,7 +29,8 @@ from django.utils import timezone
 
 from processing import fetching, storage
 from processing.dispatch import dispatch
-from processing.fetching import Fetched, FetchFailed
+from processing.fetching import Fetched
+from processing.guarded import FetchFailed
 from processing.ids import uuid7
 from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.ledger import Outcome, settle

@@ -10,7 +10,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 
 from processing import fetching, webhooks
-from processing.fetching import FetchFailed
+from processing.guarded import FetchFailed
 
 if TYPE_CHECKING:
     from processing.models import Delivery

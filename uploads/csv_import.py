@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from django.db import transaction
 
 from processing import sourcing
-from processing.fetching import FetchFailed, checked_url
+from processing.fetching import checked_url
+from processing.guarded import FetchFailed
 from processing.imaging import Recipe
 from processing.models import Job
 from uploads.models import CsvRow

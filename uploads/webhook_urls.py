@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework.serializers import ValidationError
 
-from processing.fetching import FetchFailed, checked_url
+from processing.fetching import checked_url
+from processing.guarded import FetchFailed
 
 MOST = 2000
 

@@ -61,12 +61,15 @@ def checked_url(text: str) -> httpx.URL:
         port = url.port
     except (httpx.InvalidURL, ValueError) as error:
         raise blocked() from error
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or port == 0:
+    host = url.host.rstrip(".")
+    if url.scheme not in ("http", "https") or not host or "%" in host or url.userinfo:
         raise blocked()
-    spelled = literal(url.host)
+    if port is not None and not 0 < port < 65_536:
+        raise blocked()
+    spelled = literal(host)
     if spelled is not None:
         refuse_private([spelled])
-    elif url.host.rstrip(".").endswith("localhost") and not settings.ALLOW_PRIVATE_URLS:
+    elif host.endswith("localhost") and not settings.ALLOW_PRIVATE_URLS:
         raise blocked()
     return url
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from imageapi import database, embedded, env, logs
+from imageapi import database, embedded, env, logs, media
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
@@ -117,15 +117,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 MEDIA_ROOT = HOME / "media"
 MEDIA_URL = "/media/"
+MEDIA_BASE_URL = env.url("IMAGEAPI_MEDIA_BASE_URL", "", schemes=("http", "https")).rstrip("/")
 STORAGES: dict[str, Any] = {
-    "originals": {
-        "BACKEND": "processing.storage.DurableFiles",
-        "OPTIONS": {"location": MEDIA_ROOT / "originals"},
-    },
-    "renditions": {
-        "BACKEND": "processing.storage.Files",
-        "OPTIONS": {"location": MEDIA_ROOT / "renditions"},
-    },
+    **media.storages(MEDIA_ROOT),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 INCOMING_DIR = MEDIA_ROOT / "incoming"

@@ -6,7 +6,7 @@ import uuid
 
 from celery import shared_task
 
-from processing import pipeline, sourcing, sweeper, trash
+from processing import pipeline, sourcing, storage, sweeper, trash
 
 
 @shared_task(name="processing.tasks.process_images")
@@ -28,3 +28,4 @@ def sweep() -> None:
 @shared_task(name="processing.tasks.purge")
 def purge() -> None:
     trash.purge()
+    storage.drop_abandoned()

@@ -6,7 +6,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -194,8 +194,5 @@ def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def _handle(connection: socket.socket, answer: Callable[[socket.socket], None]) -> None:
-    with connection:
-        try:
-            answer(connection)
-        except OSError:
-            pass
+    with connection, suppress(OSError):
+        answer(connection)

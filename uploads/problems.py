@@ -20,6 +20,8 @@ from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework.exceptions import APIException
 
+from processing.storage import StorageUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -99,6 +101,10 @@ _KNOWN: list[tuple[type[BaseException] | tuple[type[BaseException], ...], Callab
     (
         (OperationalError, InterfaceError),
         lambda: Refused(503, "unavailable", "The database does not answer; try again.", retry_after=2),
+    ),
+    (
+        StorageUnavailable,
+        lambda: Refused(503, "storage_unavailable", "The storage does not answer; try again.", retry_after=5),
     ),
     (
         RequestDataTooBig,

@@ -1,7 +1,7 @@
 """Fetches by name in a network of its own: run by test_fetching.py under `unshare`.
 
-The network has a resolver on 127.0.0.1:53, a public host (93.184.216.34) and an inner one (127.0.0.1), both on
-port 80. What each fetch must give stands beside it.
+The network has a resolver on 127.0.0.1:53, a public host (93.184.216.34) and an inner one (127.0.0.1), both
+on port 80. What each fetch must give stands beside it.
 """
 
 from __future__ import annotations

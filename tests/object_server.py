@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from tests.stack import free_port
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "test-access", "test-secret-0123456789", "pictures"
@@ -36,7 +38,7 @@ class ObjectServer:
                 str(RCLONE),
                 *("serve", "s3", str(self.folder), "--addr", f"127.0.0.1:{self.port}"),
                 *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--config", "/dev/null"),
-                *("--dir-cache-time", "0", "--vfs-cache-mode", "off", "--log-level", "ERROR"),
+                *("--vfs-cache-mode", "off", "--log-level", "ERROR"),
             ],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -55,6 +57,18 @@ class ObjectServer:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def delete(self, path: Path) -> None:
+        """Through the server, which remembers what it has seen in its folder."""
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name="us-east-1",
+        )
+        client.delete_object(Bucket=BUCKET, Key=str(path.relative_to(self.bucket)))
+        client.close()
 
     def objects(self, location: str) -> list[Path]:
         return [path for path in (self.bucket / location).rglob("*") if path.is_file()]
@@ -96,6 +110,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _pass_on(self) -> None:
         proxy = self.server.proxy
@@ -133,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() not in known:
                 self.send_header(name, value)
         head = self.command == "HEAD"
-        length = dict((name.lower(), value) for name, value in headers).get("content-length")
+        length = {name.lower(): value for name, value in headers}.get("content-length")
         self.send_header("Content-Length", str(length if head and length else len(content)))
         self.end_headers()
         if not head:

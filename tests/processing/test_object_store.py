@@ -142,7 +142,7 @@ def test_the_public_gets_a_short_lived_address(
     assert link is not None
     answer = httpx.get(link)
     assert (answer.status_code, answer.content) == (200, b"original" * 100_000)
-    assert httpx.get(link.split("?")[0]).status_code == 403
+    assert httpx.get(link.split("?")[0]).status_code in (400, 403)
     assert "X-Amz-Expires=60" in link
 
 

@@ -155,9 +155,10 @@ def _claim(image_id: uuid.UUID) -> Image | None:
             return None
         image.attempt += 1
         Image.objects.filter(id=image.id).update(attempt=image.attempt, lease_until=Now() + lease)
-        Job.objects.filter(id=image.job_id, status=Status.PENDING).update(
-            status=Status.PROCESSING, updated_at=Now()
-        )
+        if image.job.status == Status.PENDING:
+            Job.objects.filter(id=image.job_id, status=Status.PENDING).update(
+                status=Status.PROCESSING, updated_at=Now()
+            )
     return image
 
 

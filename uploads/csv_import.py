@@ -33,7 +33,7 @@ MOST_IN_CELL = 100_000
 MOST_IN_URL = 2000
 MOST_IN_TEXT = 1000
 _MOST_ERRORS = 100
-_MOST_IN_LINE = 1024 * 1024
+MOST_IN_LINE = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -177,11 +177,11 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._file.readline(_MOST_IN_LINE)
+        line = self._file.readline(MOST_IN_LINE)
         if not line:
             raise StopIteration
-        if len(line) == _MOST_IN_LINE:
-            raise _Unreadable("line_too_long", f"it has more than {_MOST_IN_LINE:,} bytes.")
+        if len(line) == MOST_IN_LINE:
+            raise _Unreadable("line_too_long", f"it has more than {MOST_IN_LINE:,} bytes.")
         if self._first:
             self._first = False
             line = line.removeprefix(codecs.BOM_UTF8)

@@ -212,3 +212,7 @@ def test_a_killed_fetcher_loses_no_image(stack: Stack, origin: Origin) -> None:
     fetcher = next(p for p in stack.processes() if any("fetcher@" in part for part in p.cmdline()))
     fetcher.kill()
     assert finished(stack, job)["status"] == "completed"
+
+
+def test_the_start_says_that_private_addresses_are_reached(stack: Stack) -> None:
+    assert "Warning: IMAGEAPI_ALLOW_PRIVATE_URLS=1" in stack.output

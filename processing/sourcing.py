@@ -225,7 +225,7 @@ def _hand_on(image: Image, key: str, fetched: Fetched, shape: Probe) -> bool:
         )
         if changed and first is None:
             usage.add(image.owner_id, fetched.size)
-        elif changed and image.keeps_original:
+        elif changed and first and image.keeps_original:
             Image.objects.filter(key=first.key, keeps_original=False).update(keeps_original=True)
         if changed and not waits:
             image.checksum, image.width, image.height = fetched.checksum, shape.width, shape.height

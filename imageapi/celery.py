@@ -1,4 +1,4 @@
-"""The Celery application: two queues, one beat."""
+"""The Celery application: its queues, one beat."""
 
 import os
 from typing import Any
@@ -15,7 +15,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # The nameless exchange routes by queue name alone. A named one keeps its bindings in Redis: emptied, it would
 # refuse every message until each worker had restarted.
 app.conf.task_queues = [
-    Queue(name, Exchange(""), routing_key=name, durable=True) for name in ("interactive", "bulk")
+    Queue(name, Exchange(""), routing_key=name, durable=True)
+    for name in ("interactive", "bulk", "webhooks", "fetch")
 ]
 app.conf.update(
     task_default_queue="interactive", task_default_exchange="", task_default_routing_key="interactive"
@@ -27,6 +28,16 @@ app.conf.beat_schedule = {
         "task": "uploads.tasks.work_off_plan_changes",
         "schedule": 2.0,
         "options": {"expires": 4},
+    },
+    "deliver": {
+        "task": "realtime.tasks.deliver",
+        "schedule": 2.0,
+        "options": {"queue": "webhooks", "expires": 4},
+    },
+    "purge-deliveries": {
+        "task": "realtime.tasks.purge",
+        "schedule": 3600.0,
+        "options": {"queue": "webhooks", "expires": 3600},
     },
     "purge": {"task": "processing.tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
 }

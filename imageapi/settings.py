@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from imageapi import database, embedded, env, logs
+from imageapi import database, embedded, env, logs, media
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
@@ -124,15 +124,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 MEDIA_ROOT = HOME / "media"
 MEDIA_URL = "/media/"
+MEDIA_BASE_URL = env.url("IMAGEAPI_MEDIA_BASE_URL", "", schemes=("http", "https")).rstrip("/")
 STORAGES: dict[str, Any] = {
-    "originals": {
-        "BACKEND": "processing.storage.DurableFiles",
-        "OPTIONS": {"location": MEDIA_ROOT / "originals"},
-    },
-    "renditions": {
-        "BACKEND": "processing.storage.Files",
-        "OPTIONS": {"location": MEDIA_ROOT / "renditions"},
-    },
+    **media.storages(MEDIA_ROOT),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 INCOMING_DIR = MEDIA_ROOT / "incoming"
@@ -155,6 +149,13 @@ FLUSH_IMAGES = 64
 LEASE = timedelta(seconds=10)
 MAX_ATTEMPTS = 3
 IMAGE_SECONDS = env.integer("IMAGEAPI_IMAGE_SECONDS", 30, low=1, high=600)
+
+# Other hosts: images named in CSV files, receivers of webhooks
+
+ALLOW_PRIVATE_URLS = env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False)
+FETCH_SECONDS = env.integer("IMAGEAPI_FETCH_SECONDS", 30, low=1, high=600)
+FETCH_PER_HOST = env.integer("IMAGEAPI_FETCH_PER_HOST", 8, low=1, high=64)
+WEBHOOK_SECONDS = 15
 
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 

@@ -18,6 +18,7 @@ from processing.models import Image, Status
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterable, Sequence
+    from datetime import timedelta
     from types import TracebackType
 
 logger = logging.getLogger(__name__)
@@ -88,16 +89,19 @@ def renew(claims: Iterable[Claim]) -> None:
         )
 
 
-def release(claims: Iterable[Claim], *, counted: bool) -> list[uuid.UUID]:
+def release(claims: Iterable[Claim], *, counted: bool, wait: timedelta | None = None) -> list[uuid.UUID]:
     """Puts images back for another worker; `counted` says whether the try counts as one.
 
-    The sweeper sends them at its next round.
+    The sweeper sends them at its next round, or the one after `wait`.
     """
     released = []
     for held in claims:
         image = held.image
         changed = Image.objects.filter(id=image.id, status=Status.PROCESSING, attempt=image.attempt).update(
-            status=Status.PENDING, lease_until=None, sent_at=None, attempt=F("attempt") - int(not counted)
+            status=Status.PENDING,
+            lease_until=Now() + wait if wait else None,
+            sent_at=None,
+            attempt=F("attempt") - int(not counted),
         )
         if changed:
             released.append(image.id)

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from processing.announce import News, announce
 from processing.models import Image, Status
 from processing.shapes import image_shape
+from processing.webhooks import enqueue
 
 if TYPE_CHECKING:
     import uuid
@@ -136,6 +137,7 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
     With `undone` they have just left the state `failed` for another try. Call it in the transaction that
     changed them.
     """
+    changed, finished = list(changed), []
     by_job: dict[uuid.UUID, list[Image]] = {}
     for image in changed:
         by_job.setdefault(image.job_id, []).append(image)
@@ -145,15 +147,20 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
             for job, images in sorted(by_job.items())
             if images[start:]
         ]
-        move_counters(changes)
+        finished += move_counters(changes)
+    enqueue(finished, changed)
 
 
-def move_counters(changes: Sequence[dict[str, Any]]) -> None:
-    """Moves the counters of jobs and writes their events: one change a job, as `_change` makes them."""
+def move_counters(changes: Sequence[dict[str, Any]]) -> list[uuid.UUID]:
+    """Moves the counters of jobs and writes their events: one change a job, as `_change` makes them.
+
+    Returns the jobs that are finished by it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [json.dumps(changes)])
         news = [News(*row) for row in cursor.fetchall()]
     transaction.on_commit(partial(announce, news))
+    return [item.job_id for item in news if item.finished]
 
 
 def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:

@@ -10,10 +10,29 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from processing.ids import uuid7
+from processing.source_models import Source
+from processing.webhook_models import Delivery, Endpoint, SigningSecret, WebhookEvent
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Sequence
+
+
+__all__ = [
+    "IMAGE_STATUSES",
+    "UNFINISHED",
+    "Delivery",
+    "Endpoint",
+    "Event",
+    "Image",
+    "ImageHue",
+    "Job",
+    "Pulse",
+    "SigningSecret",
+    "Source",
+    "Status",
+    "WebhookEvent",
+]
 
 
 class Status(models.TextChoices):

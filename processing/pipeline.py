@@ -7,6 +7,7 @@ import hashlib
 import logging
 import time
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 DATABASE_PATIENCE = 60.0
+# Before another try: a storage that is restarted is back after the first, a mended one after the second.
+_PAUSES = [timedelta(seconds=5), timedelta(seconds=60)]
 
 
 def process(ids: Sequence[uuid.UUID]) -> int:
@@ -63,7 +66,8 @@ class Batch:
     def add(self, held: Claim, outcome: Outcome | None) -> None:
         if outcome is None:
             self._keeper.drop(held.image.id)
-            patiently(lambda: release([held], counted=True))
+            wait = _PAUSES[min(held.image.attempt, len(_PAUSES)) - 1]
+            patiently(lambda: release([held], counted=True, wait=wait))
         else:
             self._outcomes.append(outcome)
         if len(self._outcomes) >= settings.FLUSH_IMAGES or time.monotonic() >= self._due:

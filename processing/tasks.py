@@ -6,7 +6,7 @@ import uuid
 
 from celery import shared_task
 
-from processing import deriving, pipeline, sweeper, trash
+from processing import deriving, pipeline, sourcing, storage, sweeper, trash
 
 
 @shared_task(name="processing.tasks.process_images")
@@ -19,6 +19,12 @@ def derive_images(ids: list[str]) -> None:
     deriving.process([uuid.UUID(i) for i in ids])
 
 
+# Threads can't be interrupted, so an unfinished message can't go back: the lease brings the row back.
+@shared_task(name="processing.tasks.fetch_image", acks_late=False)
+def fetch_image(ids: list[str]) -> None:
+    sourcing.fetch(uuid.UUID(ids[0]))
+
+
 @shared_task(name="processing.tasks.sweep")
 def sweep() -> None:
     sweeper.sweep()
@@ -27,3 +33,4 @@ def sweep() -> None:
 @shared_task(name="processing.tasks.purge")
 def purge() -> None:
     trash.purge()
+    storage.drop_abandoned()

@@ -19,6 +19,13 @@ def hold(owner_id: int) -> None:
     get_user_model()._base_manager.select_for_update(no_key=True).only("pk").get(pk=owner_id)
 
 
+def admits(owner_id: int, size: int) -> bool:
+    """Whether the plan's quota has room for `size` more bytes; the caller holds the account."""
+    room = F("used_bytes") + size
+    users = get_user_model()._base_manager
+    return users.filter(pk=owner_id, plan__storage_quota_bytes__gte=room).exists()
+
+
 def add(owner_id: int, size: int) -> None:
     """Counts `size` more bytes, whatever the quota; the caller holds the account."""
     get_user_model()._base_manager.filter(pk=owner_id).update(used_bytes=F("used_bytes") + size)

@@ -1,0 +1,19 @@
+"""Doorbells of the webhooks."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from processing.webhooks import purge as purge_deliveries
+from realtime import webhooks
+
+
+# The row is the truth: a sender that dies leaves its lease behind, and it runs out.
+@shared_task(name="realtime.tasks.deliver", acks_late=False)
+def deliver() -> None:
+    webhooks.deliver()
+
+
+@shared_task(name="realtime.tasks.purge", acks_late=False)
+def purge() -> None:
+    purge_deliveries()

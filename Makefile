@@ -27,13 +27,13 @@ check: $(VENV)/.tests ## lint, format, types, import contracts, deployment check
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/.tests ## measure, each figure beside its limit or peer
-	@exec $(PY) -m benchmarks
+	@exec $(PY) -m benchmarks $(WHAT)
 
 faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on
 	@exec $(PY) -m pytest tests/faults -m "slow or not slow"
 
-hostile: $(VENV)/.tests ## send what nobody should send
-	@exec $(PY) -m pytest tests/hostile -m "slow or not slow"
+hostile: $(VENV)/.tests ## send what nobody should send; CORPUS=DIR sends every file of a folder too
+	@CORPUS="$(CORPUS)" exec $(PY) -m pytest tests/hostile -m "slow or not slow"
 
 load: $(VENV)/.tests ## many clients at once
 	@exec $(PY) -m benchmarks.load

@@ -15,5 +15,8 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from realtime.longpoll import LongPoll  # noqa: E402
 from realtime.urls import sockets  # noqa: E402
 from uploads.access import SocketAccess  # noqa: E402
+from uploads.single import SingleUploadWait  # noqa: E402
 
-application = ProtocolTypeRouter({"http": LongPoll(PooledASGIHandler()), "websocket": SocketAccess(sockets)})
+application = ProtocolTypeRouter(
+    {"http": SingleUploadWait(LongPoll(PooledASGIHandler())), "websocket": SocketAccess(sockets)}
+)

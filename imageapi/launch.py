@@ -18,6 +18,7 @@ from typing import Any
 from imageapi import embedded, env
 from imageapi.children import Command
 from imageapi.embedded import Server
+from imageapi.home import remove_sockets
 from imageapi.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,7 +78,7 @@ def up(plan: Plan, supervisor: Supervisor) -> None:
         supervisor.watch()
     finally:
         supervisor.stop()
-        embedded.remove_sockets(plan.home)
+        remove_sockets(plan.home)
 
 
 def _start(plan: Plan, supervisor: Supervisor) -> None:
@@ -122,7 +123,8 @@ def refuse_used_port(plan: Plan) -> None:
 
 def service_commands(plan: Plan) -> tuple[Command, ...]:
     """The web server, the workers, the clock."""
-    celery = ("-m", "celery", "-A", "imageapi")
+    # Nobody reads the banner, nor the advice against root, which a private service on one machine may be.
+    celery = ("-W", "ignore:::celery.platforms", "-m", "celery", "--quiet", "-A", "imageapi")
     worker = ("worker", "-Q", "interactive,bulk", "--concurrency", str(plan.workers), "-O", "fair")
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
     schedule = (

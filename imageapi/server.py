@@ -22,7 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from daphne.http_protocol import HTTPFactory, WebRequest
-from daphne.ws_protocol import WebSocketProtocol
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer
 from twisted.web import http
@@ -55,6 +55,7 @@ class _Channel(http.HTTPChannel):
     """A connection whose every refusal is a problem+json answer."""
 
     MAX_LENGTH = 16_384
+    refused = False
 
     def refuse(self, status: int, code: str, detail: str) -> None:
         """Answers at once, swallows what is still coming for a moment, then closes.
@@ -67,12 +68,17 @@ class _Channel(http.HTTPChannel):
             f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
             "Connection: close\r\n\r\n"
         )
+        self.refused = True
         channel = cast("Any", self)
         channel.transport.write(head.encode() + body)
         channel.persistent = False
         channel.setTimeout(None)
         channel.dataReceived = channel.lineReceived = channel.rawDataReceived = lambda *_: None
         reactor.callLater(_LINGER, channel.transport.loseConnection)
+
+    def _send100Continue(self) -> None:
+        if not self.refused:
+            cast("Any", super())._send100Continue()
 
     def lineLengthExceeded(self, _line: bytes) -> None:
         self.refuse(
@@ -91,7 +97,6 @@ class _Request(WebRequest):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
-        self.refused = False
         self._writable = asyncio.Event()
         self._writable.set()
         self._deadline = reactor.callLater(settings.BODY_SECONDS, self._late)
@@ -101,7 +106,6 @@ class _Request(WebRequest):
         self._refuse(408, "request_timeout", detail)
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        self.refused = True
         self.content: io.BytesIO = _Nowhere()
         self.channel.refuse(status, code, detail)
 
@@ -120,7 +124,12 @@ class _Request(WebRequest):
 
     def process(self) -> Any:
         self._arrived()
-        return None if self.refused else super().process()
+        if self.channel.refused:
+            return None
+        if not all(map(bytes.isascii, self.requestHeaders.getRawHeaders(b"sec-websocket-protocol", ()))):
+            # daphne would read them as ASCII, and answer 500.
+            return self.basic_error(400, b"Bad Request", "Subprotocols are ASCII.")
+        return super().process()
 
     def connectionLost(self, reason: Any) -> None:
         self._arrived()
@@ -174,8 +183,15 @@ class _Factory(HTTPFactory):
         return protocol
 
 
-# daphne's server makes its factory by this name, and by no other way.
+class _SocketFactory(WebSocketFactory):
+    def setProtocolOptions(self, **options: Any) -> None:
+        # A frame too large closes with 1009; dropped without a word, it would look like a broken network.
+        super().setProtocolOptions(failByDrop=False, **options)
+
+
+# daphne's server makes its factories by these names, and by no other way.
 daphne.server.HTTPFactory = _Factory
+daphne.server.WebSocketFactory = _SocketFactory
 
 
 class _Inbox(asyncio.Queue[dict[str, Any]]):

@@ -26,7 +26,11 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY", "") or _kept_secret(HOME / "secret_key")
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", HOST])
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]  # always allowed: health checks ask there
+# Elsewhere than on loopback requests carry credentials, which the page of another site does not have.
+ALLOWED_HOSTS = LOOPBACK + env.listing(
+    "ALLOWED_HOSTS", [] if HOST in ("localhost", "127.0.0.1", "::1") else ["*"]
+)
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
 DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))
@@ -64,6 +68,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "uploads.limits.RateLimitHeaders",
 ]
 ROOT_URLCONF = "imageapi.urls"
 ASGI_APPLICATION = "imageapi.asgi.application"
@@ -98,7 +103,9 @@ USE_TZ = True
 APPEND_SLASH = False  # every path answers with and without its slash; a redirect would lose a POST
 CSRF_FAILURE_VIEW = "uploads.problems.csrf_failure"
 STATIC_URL = "/static/"
-STATIC_ROOT = HOME / "static"
+STATIC_ROOT = env.text(
+    "IMAGEAPI_STATIC_ROOT", None
+)  # collected files, in an image; else found where they are
 WHITENOISE_USE_FINDERS = True  # no collectstatic step for `make up`
 WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -155,6 +162,7 @@ CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # a poison image must not loop: the lease brings it back, counted
+CELERY_DB_REUSE_MAX = 1_000_000  # tasks; see _check_connection in imageapi/celery.py
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -192,8 +200,9 @@ REST_FRAMEWORK = {
         "uploads.access.AnonymousPlanAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["uploads.limits.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["uploads.json_body.JSONBody"],
     "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": None,
@@ -213,6 +222,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test holds the schema against real answers instead
 }
 
 LOGGING = {
@@ -226,6 +236,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "celery": {"level": "WARNING"},
+        # The answer is a 400; a stack trace for each would let anybody fill the log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         **{
             name: {"level": env.choice("LOG_LEVEL", "INFO", options=["DEBUG", "INFO", "WARNING", "ERROR"])}
             for name in ("imageapi", "uploads", "processing", "realtime")

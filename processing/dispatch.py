@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from typing import TYPE_CHECKING
 
 from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
+from processing.fuse import Fuse
 from processing.models import Image, Job
 
 if TYPE_CHECKING:
@@ -24,24 +23,7 @@ ALL_QUEUES = INTERACTIVE, BULK = "interactive", "bulk"
 QUEUES = {Job.Kind.SINGLE: INTERACTIVE, Job.Kind.MULTI: INTERACTIVE}
 
 
-class _Fuse:
-    """After a failed send, sends are not tried for a while: a frozen broker must not hold every upload."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._blown_until = 0.0
-        self._lock = threading.Lock()
-
-    @property
-    def blown(self) -> bool:
-        return time.monotonic() < self._blown_until
-
-    def blow(self) -> None:
-        with self._lock:
-            self._blown_until = time.monotonic() + self._seconds
-
-
-_fuse = _Fuse(5.0)
+_fuse = Fuse(5.0)  # a frozen broker must not hold every upload
 
 
 def queue_of(kind: str) -> str:
@@ -75,7 +57,7 @@ def dispatch(images: Sequence[Image], kind: str) -> None:
         Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)
 
 
-def send(messages: Iterable[list[uuid.UUID]], queue: str) -> bool:
+def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str = TASK) -> bool:
     """Puts one message a chunk on the queue. False, after at most a few seconds, where the broker is away."""
     if _fuse.blown:
         return False
@@ -83,7 +65,7 @@ def send(messages: Iterable[list[uuid.UUID]], queue: str) -> bool:
         with current_app.producer_or_acquire() as producer:
             for ids in messages:
                 current_app.send_task(
-                    TASK, args=[[str(i) for i in ids]], queue=queue, producer=producer, retry=False
+                    task, args=[[str(i) for i in ids]], queue=queue, producer=producer, retry=False
                 )
     except (OperationalError, OSError) as error:
         _fuse.blow()

@@ -42,7 +42,7 @@ class Outcome:
 
 
 # `attempt` is the fence: a worker that lost its lease, and comes back late, changes nothing. Twins are the
-# images of the same bytes that waited for this one.
+# images of the same bytes that waited for this one; one that wants other renditions goes to a worker itself.
 _SETTLE = """
 WITH v AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS v(
@@ -60,7 +60,9 @@ WITH v AS (
     SET status = s.status, error_code = s.error_code, error_detail = s.error_detail, colors = s.colors,
         placeholder = s.placeholder, renditions = s.renditions, losses = s.losses,
         lease_until = NULL, finished_at = now()
-    FROM settled s WHERE i.duplicate_of_id = s.id AND i.status IN ('pending', 'processing')
+    FROM settled s JOIN processing_job done ON done.id = s.job_id
+    WHERE i.duplicate_of_id = s.id AND i.status IN ('pending', 'processing')
+      AND done.recipe = (SELECT recipe FROM processing_job own WHERE own.id = i.job_id)
     RETURNING i.*
 )
 SELECT * FROM settled UNION ALL SELECT * FROM twins
@@ -143,10 +145,15 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
             for job, images in sorted(by_job.items())
             if images[start:]
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [json.dumps(changes)])
-            news = [News(*row) for row in cursor.fetchall()]
-        transaction.on_commit(partial(announce, news))
+        move_counters(changes)
+
+
+def move_counters(changes: Sequence[dict[str, Any]]) -> None:
+    """Moves the counters of jobs and writes their events: one change a job, as `_change` makes them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [json.dumps(changes)])
+        news = [News(*row) for row in cursor.fetchall()]
+    transaction.on_commit(partial(announce, news))
 
 
 def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from processing import storage
+from processing import canvas, storage, turns
 from processing.claims import Claim, LeaseKeeper, claim, release
 from processing.deadline import deadline
 from processing.imaging import ImageFailed, Made, Recipe, make
 from processing.ledger import Outcome, settle
 from processing.models import Status
+from processing.originals import remove_unkept
 
 if TYPE_CHECKING:
     import uuid
@@ -42,6 +43,7 @@ def process(ids: Sequence[uuid.UUID]) -> int:
                 batch.add(waiting[0], develop(waiting[0]))
                 waiting.pop(0)
             batch.flush()
+            patiently(lambda: turns.give({held.image.job_id for held in claims if held.canvas}))
         finally:
             # Told to stop: what is made is kept, the rest goes back uncounted, for another worker, at once.
             if waiting:
@@ -68,7 +70,9 @@ class Batch:
             self.flush()
 
     def flush(self) -> None:
-        patiently(lambda: settle(self._outcomes))
+        settled = patiently(lambda: settle(self._outcomes))
+        # The rows that name the renditions are committed: only now may an uploaded file go.
+        patiently(lambda: remove_unkept(settled))
         for outcome in self._outcomes:
             self._keeper.drop(outcome.id)
         self._outcomes = []
@@ -115,6 +119,9 @@ def _copied(held: Claim) -> Outcome | None:
 
 def _made(held: Claim) -> Outcome:
     image, started = held.image, time.monotonic()
+    if held.canvas is not None:
+        drawn = canvas.draw(image, held.canvas)
+        patiently(lambda: canvas.note(image, drawn))
     made = _make(image.key, Recipe.from_json(held.recipe))
     renditions = _store(image.key, made)
     logger.info("image=%s job=%s took %.0f ms", image.id, image.job_id, (time.monotonic() - started) * 1000)

@@ -31,12 +31,18 @@ class Files(FileSystemStorage):
 
     def _save(self, name: str, content: File[Any]) -> str:
         path = Path(self.path(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._put(path, content)
+        except FileNotFoundError:  # once for each folder; looking every time costs more than the rename
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._put(path, content)
+        return name
+
+    def _put(self, path: Path, content: File[Any]) -> None:
         if hasattr(content, "temporary_file_path"):
             Path(content.temporary_file_path()).replace(path)
         else:
             self._write(path, content)
-        return name
 
     def _write(self, path: Path, content: File[Any]) -> None:
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -86,6 +92,20 @@ def put_original(key: str, path: Path) -> None:
 def open_original(key: str) -> BinaryIO:
     """Raises FileNotFoundError where there is none."""
     return cast("BinaryIO", storages["originals"].open(original_name(key), "rb"))
+
+
+def put_private(name: str, data: bytes) -> None:
+    """A small file beside the originals, under a name of its maker's."""
+    storages["originals"].save(name, ContentFile(data))
+
+
+def open_private(name: str) -> BinaryIO:
+    """Raises FileNotFoundError where there is none."""
+    return cast("BinaryIO", storages["originals"].open(name, "rb"))
+
+
+def drop_private(name: str) -> None:
+    storages["originals"].delete(name)
 
 
 def drop_originals(keys: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """What makes every promise come true late, when the quick way failed.
 
-It finds images whose message was lost and images whose worker died, and sends them again. It may run twice at
+It finds images whose message was lost and images whose worker died, and sends them again; files that were to
+be removed, and removes them. It may run twice at
 once, or not for a while: only latency suffers.
 """
 
@@ -16,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from processing import dispatch
+from processing import derive, discards, dispatch, originals, turns
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Status
 
@@ -47,7 +48,11 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
 def sweep() -> int:
     """One round; returns how many images were sent again or given up."""
     Pulse.objects.update_or_create(name="sweep", defaults={"beat_at": timezone.now()})
-    return give_up() + send_forgotten()
+    patience = forgotten_after()
+    again = give_up() + send_forgotten(patience) + derive.sweep(patience) + turns.give_stalled()
+    originals.remove_left_behind()
+    discards.clear()
+    return again
 
 
 def give_up() -> int:
@@ -68,12 +73,17 @@ def give_up() -> int:
     return len(settle(outcomes))
 
 
-def send_forgotten() -> int:
-    forgotten = _FORGOTTEN if queues_are_empty() else _FORGOTTEN_IN_A_LONG_QUEUE
+def forgotten_after() -> timedelta:
+    """How long ago a message must have been sent for its images to be taken for forgotten, as of now."""
+    return _FORGOTTEN if queues_are_empty() else _FORGOTTEN_IN_A_LONG_QUEUE
+
+
+def send_forgotten(patience: timedelta | None = None) -> int:
+    patience = forgotten_after() if patience is None else patience
     images = list(
         Image.objects.raw(
             _TAKE_FORGOTTEN,
-            {"attempts": settings.MAX_ATTEMPTS, "again": _AGAIN, "forgotten": forgotten, "most": _MOST},
+            {"attempts": settings.MAX_ATTEMPTS, "again": _AGAIN, "forgotten": patience, "most": _MOST},
         )
     )
     by_job: dict[tuple[str, bool], list[Image]] = {}

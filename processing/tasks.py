@@ -6,12 +6,17 @@ import uuid
 
 from celery import shared_task
 
-from processing import pipeline, sweeper, trash
+from processing import deriving, pipeline, sweeper, trash
 
 
 @shared_task(name="processing.tasks.process_images")
 def process_images(ids: list[str]) -> None:
     pipeline.process([uuid.UUID(i) for i in ids])
+
+
+@shared_task(name="processing.tasks.derive_images")
+def derive_images(ids: list[str]) -> None:
+    deriving.process([uuid.UUID(i) for i in ids])
 
 
 @shared_task(name="processing.tasks.sweep")

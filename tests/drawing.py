@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from PIL import Image, ImageDraw
+from PIL.JpegImagePlugin import JpegImageFile
 
 pillow_heif.register_heif_opener()
 
@@ -47,6 +48,12 @@ def encoded(image: Image.Image, format: str = "JPEG", **save_kwargs: Any) -> byt
     out = io.BytesIO()
     image.save(out, format, **save_kwargs)
     return out.getvalue()
+
+
+def decoded_jpeg(data: bytes) -> JpegImageFile:
+    image = JpegImageFile(io.BytesIO(data))
+    image.load()
+    return image
 
 
 def decoded(data: bytes) -> Image.Image:

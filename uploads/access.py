@@ -65,7 +65,15 @@ def is_foreign(origin: str | None, host: str) -> bool:
     """Whether a browser sent this from a page of another site."""
     if not origin:
         return False
-    return urlsplit(origin).netloc != host and origin not in settings.CSRF_TRUSTED_ORIGINS
+    return _host_of(origin) != host and origin not in settings.CSRF_TRUSTED_ORIGINS
+
+
+def _host_of(origin: str) -> str | None:
+    """Host and port of an Origin; None of one that is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 class BearerAuthentication(TokenAuthentication):

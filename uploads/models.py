@@ -42,6 +42,15 @@ class User(AbstractUser):
     """An account."""
 
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="users")
+    used_bytes = models.BigIntegerField(
+        default=0, editable=False, help_text="Bytes of the uploaded files that are kept, each content once."
+    )
+    derived_for = ArrayField(
+        models.PositiveIntegerField(),
+        default=list,
+        editable=False,
+        help_text="The thumbnail heights for which its images were last looked through; empty: look again.",
+    )
 
     REQUIRED_FIELDS: ClassVar = ["plan"]
 

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, path
 
-from uploads.views import accounts, feed, health, images, jobs, media, page, session, upload
+from uploads.views import (
+    accounts,
+    canvas,
+    feed,
+    health,
+    images,
+    jobs,
+    links,
+    media,
+    page,
+    session,
+    upload,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +38,7 @@ urlpatterns = [
     *either("api/images/<uuid:image_id>", images.ImageView.as_view(), "image"),
     *either("api/images/<uuid:image_id>/restore", images.RestoreView.as_view(), "image-restore"),
     *either("api/images/<uuid:image_id>/original", images.OriginalView.as_view(), "image-original"),
+    *either("api/images/<uuid:image_id>/links", links.LinksView.as_view(), "image-links"),
     *either("api/feed", feed.FeedView.as_view(), "feed"),
     *either("api/jobs", jobs.JobListView.as_view(), "job-list"),
     *either("api/jobs/<uuid:job_id>", jobs.JobView.as_view(), "job"),
@@ -33,11 +46,16 @@ urlpatterns = [
     *either("api/jobs/<uuid:job_id>/events", jobs.JobEventsView.as_view(), "job-events"),
     *either("api/jobs/<uuid:job_id>/retry", jobs.RetryView.as_view(), "job-retry"),
     *either("api/jobs/<uuid:job_id>/cancel", jobs.CancelView.as_view(), "job-cancel"),
+    *either("api/canvas", canvas.CanvasView.as_view(), "canvas"),
+    *either("ping", canvas.PingPongView.as_view(), "ping"),
+    *either("pong", canvas.PingPongView.as_view(), "pong"),
     *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
     *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
+    *either("api/session", accounts.SessionView.as_view(), "session"),
     *either("api/me", accounts.MeView.as_view(), "me"),
     *either("healthz/live", health.live, "live"),
     *either("healthz/ready", health.ready, "ready"),
+    *either("links/<str:token>", links.original, "link"),
     *either("login", session.SignInView.as_view(), "login"),
     *either("logout", session.SignOutView.as_view(), "logout"),
     path("", page.page, name="page"),

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from processing.imaging.endings import ends_early
 from processing.imaging.errors import ImageFailed
-from processing.imaging.formats import ends_early
 
 # Named, not `Exception`: a time limit or a stop that the caller raises into our code must pass through.
 _DECODER_ERRORS = (

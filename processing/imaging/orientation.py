@@ -5,6 +5,8 @@ Orientation values: Exif 2.32, tag 0x0112.
 
 from __future__ import annotations
 
+import struct
+
 from PIL import ExifTags, Image
 
 _TURNS = {
@@ -28,7 +30,10 @@ def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation (1 to 8) that is still to be applied; 1 where there is none or it is broken."""
     if image.format in _TURNED_BY_DECODER:
         return UPRIGHT
-    orientation = image.getexif().get(ExifTags.Base.Orientation)
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except (SyntaxError, ValueError, LookupError, TypeError, OverflowError, struct.error):
+        return UPRIGHT
     return orientation if orientation in _TURNS else UPRIGHT
 
 

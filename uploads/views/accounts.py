@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import authenticate
-from django.db.models import Count, Sum
+from django.contrib.auth import login, logout
 from knox.models import AuthToken
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
 from processing.models import Image
 from processing.shapes import instant
-from uploads.access import account
-from uploads.models import Plan, User
+from uploads.access import CookieAuthentication, account, is_foreign
 from uploads.problems import Refused
+from uploads.signin import sign_in
 
 if TYPE_CHECKING:
+    from rest_framework.authentication import BaseAuthentication
     from rest_framework.request import Request
+
+    from uploads.models import Plan, User
 
 
 class _Credentials(Serializer[Any]):
@@ -36,11 +38,33 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         given = _Credentials(data=request.data)
         given.is_valid(raise_exception=True)
-        user = authenticate(request._request, **given.validated_data)
-        if not isinstance(user, User):
-            raise Refused(401, "invalid_credentials", "This name and password do not belong together.")
+        user = sign_in(request._request, **given.validated_data)
         kept, token = AuthToken.objects.create(user=user)
         return Response({"token": token, "expires_at": instant(kept.expiry)}, status=201)
+
+
+class SessionView(APIView):
+    """A session cookie for a name and a password, as the page wants it; DELETE ends it."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        # Only who holds the session's cookie, and passes its CSRF check, may end it.
+        return [CookieAuthentication()] if self.request.method == "DELETE" else []
+
+    def get_permissions(self) -> list[Any]:
+        return [IsAuthenticated()] if self.request.method == "DELETE" else []
+
+    def post(self, request: Request) -> Response:
+        if is_foreign(request.headers.get("Origin"), request.get_host()):
+            raise Refused(403, "foreign_origin", "Pages of other sites can't open a session here.")
+        given = _Credentials(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = sign_in(request._request, **given.validated_data)
+        login(request._request, user)
+        return Response(me_shape(user))
+
+    def delete(self, request: Request) -> Response:
+        logout(request._request)
+        return Response(status=204)
 
 
 class CurrentTokenView(APIView):
@@ -64,14 +88,15 @@ def plan_shape(plan: Plan) -> dict[str, Any]:
     }
 
 
+def me_shape(user: User) -> dict[str, Any]:
+    """`usage.bytes` is what counts against the storage quota, deleted images included until they go."""
+    return {
+        "user": {"username": user.username, "email": user.email},
+        "plan": plan_shape(user.plan),
+        "usage": {"images": Image.objects.of(user.id).visible().count(), "bytes": user.used_bytes},
+    }
+
+
 class MeView(APIView):
     def get(self, request: Request) -> Response:
-        own = Image.objects.of(account(request).id).visible()
-        usage = own.aggregate(images=Count("id"), bytes=Sum("size", default=0))
-        return Response(
-            {
-                "user": {"username": account(request).username, "email": account(request).email},
-                "plan": plan_shape(account(request).plan),
-                "usage": usage,
-            }
-        )
+        return Response(me_shape(account(request)))

@@ -25,7 +25,7 @@ def rgb_profile(primaries: Primaries, gamma: float | None = None) -> bytes:
     return _profile(b"mntr", b"RGB ", b"XYZ ", tags)
 
 
-def cmyk_profile(corners: dict[tuple[int, int, int, int], tuple[float, float, float]]) -> bytes:
+def cmyk_profile(corners: dict[tuple[int, ...], tuple[float, float, float]]) -> bytes:
     """A printer profile: the Lab colour of each full or missing ink; those not given are black."""
     ramp = bytes(range(256))
     grid = b"".join(_lab8(corners.get(inks, (0, 0, 0))) for inks in product((0, 1), repeat=4))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from processing.imaging import Made, Recipe, fit_within, make
-from tests.drawing import decoded, drawn_photo, encoded, exif_with, photo, psnr, solid
+from tests.drawing import decoded, decoded_jpeg, drawn_photo, encoded, exif_with, photo, psnr, solid
 from tests.processing.imaging.profiles import DISPLAY_P3, rgb_profile
 
 LANCZOS = Image.Resampling.LANCZOS
@@ -109,12 +109,14 @@ def test_the_quality_of_the_recipe_is_used() -> None:
     (high,) = made_from(data, Recipe((), quality=90)).renditions
     assert len(low.data) < len(high.data) / 2
     expected = encoded(solid("red"), "JPEG", quality=30)
-    assert decoded(low.data).quantization == decoded(expected).quantization
+    assert decoded_jpeg(low.data).quantization == decoded_jpeg(expected).quantization
 
 
 def test_full_size_compression_has_its_own_quality() -> None:
     _web, compressed = made_from(photo(1, 400, 300, quality=95), Recipe((), full_size_quality=50)).renditions
-    assert decoded(compressed.data).quantization == decoded(photo(1, 40, 30, quality=50)).quantization
+    assert (
+        decoded_jpeg(compressed.data).quantization == decoded_jpeg(photo(1, 40, 30, quality=50)).quantization
+    )
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
@@ -134,7 +136,7 @@ def test_no_metadata_gets_out(format: str) -> None:
 
 def test_the_output_is_a_plain_baseline_jpeg_with_small_chroma() -> None:
     (web,) = made_from(photo(1, 320, 240, subsampling="4:4:4", progressive=True), Recipe(())).renditions
-    image = decoded(web.data)
+    image = decoded_jpeg(web.data)
     assert 0xC0 in marker_codes(web.data)
     assert "progressive" not in image.info
     assert [component[1:3] for component in image.layer] == [(2, 2), (1, 1), (1, 1)]
@@ -153,3 +155,16 @@ def marker_codes(data: bytes) -> set[int]:
         codes.add(data[position + 1])
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return codes
+
+
+def test_a_comment_does_not_get_out_of_a_picture_that_needs_no_conversion() -> None:
+    data = photo(1, 320, 240, comment=b"a secret")
+    for item in make(io.BytesIO(data), Recipe((100,)), max_pixels=10**6).renditions:
+        assert b"secret" not in item.data
+
+
+def test_the_thumbnail_inside_a_heic_is_not_taken_for_the_picture() -> None:
+    """It may show anything: with it or without it, the renditions are the same."""
+    picture, recipe = drawn_photo(4, 640, 480), Recipe((), web_width=100)
+    with_thumbnail = made_from(encoded(picture, "HEIF", thumbnails=[128]), recipe)
+    assert with_thumbnail.renditions == made_from(encoded(picture, "HEIF"), recipe).renditions

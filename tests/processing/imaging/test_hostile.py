@@ -41,9 +41,8 @@ def app1(payload: bytes) -> bytes:
     return b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload
 
 
-def webp_of(width: int, height: int) -> bytes:
-    canvas = bytes((0x10, 0, 0, 0)) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    body = b"WEBPVP8X" + struct.pack("<I", len(canvas)) + canvas
+def webp_of(kind: bytes, payload: bytes) -> bytes:
+    body = b"WEBP" + kind + struct.pack("<I", len(payload)) + payload
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
@@ -56,7 +55,9 @@ JPEG_SIDES = struct.pack(">HH", 48, 64)
 BOMBS = {
     "PNG": png_file((65_535, 65_535), b""),
     "JPEG": with_sides(photo(1, 64, 48), JPEG_SIDES, struct.pack(">HH", 65_500, 65_500)),
-    "WebP": webp_of(16_384, 16_384),
+    "WebP": webp_of(b"VP8X", bytes((0x10, 0, 0, 0)) + b"\xff\x3f\0" * 2),
+    "WebP, lossy": webp_of(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 16_383, 16_383)),
+    "WebP, lossless": webp_of(b"VP8L", b"\x2f" + struct.pack("<I", 0x0FFF_FFFF) + bytes(9)),
     "GIF": gif_bomb(1, (65_535, 65_535)),
     "GIF frames": gif_bomb(10_000),
     "BMP": with_sides(

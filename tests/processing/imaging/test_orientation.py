@@ -44,10 +44,19 @@ def test_a_heic_is_not_turned_twice(orientation: int) -> None:
     assert psnr(decoded(web.data), expected) > 24
 
 
-@pytest.mark.parametrize(
-    "exif", [exif_with(0), exif_with(9), b"Exif\0\0broken", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"]
-)
-def test_a_broken_orientation_leaves_the_picture_as_it_is(exif: bytes) -> None:
-    data = encoded(quarters((240, 160)), "JPEG", exif=exif)
+BROKEN_EXIF = [
+    exif_with(0),
+    exif_with(9),
+    b"Exif\0\0broken",
+    b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
+    b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x05\0" + b"\xff" * 8,
+    b"Exif\0\0II*\0\xff\xff\xff\x7f",
+]
+
+
+@pytest.mark.parametrize("exif", BROKEN_EXIF)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_broken_orientation_leaves_the_picture_as_it_is(format: str, exif: bytes) -> None:
+    data = encoded(quarters((240, 160)), format, exif=exif)
     (web,) = make(io.BytesIO(data), Recipe(()), max_pixels=10**7).renditions
     assert (web.width, web.height) == (240, 160)

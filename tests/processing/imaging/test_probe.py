@@ -40,10 +40,11 @@ def test_width_and_height_are_those_of_the_upright_picture(
     assert (seen.width, seen.height) == size
 
 
-@pytest.mark.parametrize("place", ["chunks", "late_chunks"])
+@pytest.mark.parametrize("place", ["before", "behind"])
 def test_the_orientation_of_a_png_is_found_before_and_behind_its_pixels(place: str) -> None:
-    exif = {place: ((b"eXIf", exif_with(6)[6:]),)}
-    seen = probed(png_file((8, 4), bytes(8 * 4 * 3), **exif))
+    exif, nothing = ((b"eXIf", exif_with(6)[6:]),), ()
+    chunks, late_chunks = (exif, nothing) if place == "before" else (nothing, exif)
+    seen = probed(png_file((8, 4), bytes(8 * 4 * 3), chunks=chunks, late_chunks=late_chunks))
     assert (seen.width, seen.height) == (4, 8)
 
 

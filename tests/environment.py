@@ -1,0 +1,21 @@
+"""A home of its own for the tests of this process, set before Django reads its settings.
+
+Loaded as a pytest plugin (`-p tests.environment`), which comes before pytest-django's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+HOME = Path(tempfile.mkdtemp(prefix="imageapi-tests-"))
+HOME.chmod(0o711)  # the embedded PostgreSQL runs as another user where the tests run as root
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+for name in ("DATABASE_URL", "REDIS_URL", "CHANNELS_REDIS_URL", "IMAGEAPI_ANONYMOUS_PLAN", "ALLOWED_HOSTS"):
+    os.environ.pop(name, None)
+os.environ["IMAGEAPI_HOME"] = str(HOME)
+os.environ["IMAGEAPI_ANONYMOUS_PLAN"] = "Enterprise"

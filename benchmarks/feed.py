@@ -36,8 +36,8 @@ WITH job AS (
     RETURNING id
 ), made AS (
     INSERT INTO processing_image (id, job_id, owner_id, index, name, size, checksum, content_type, width,
-                                  height, key, has_original, status, attempt, error_code, error_detail, colors,
-                                  placeholder, renditions, losses, finished_at)
+                                  height, key, has_original, status, attempt, error_code, error_detail,
+                                  colors, placeholder, renditions, losses, finished_at)
     SELECT (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8'
             || substr(md5(n::text), 1, 15))::uuid,
            job.id, %(owner)s, n - 1, 'synthetic-' || n || '.jpg', 1000, md5(n::text) || md5((-n)::text),
@@ -73,7 +73,10 @@ def line(*cells: object) -> None:
 
 @contextmanager
 def started() -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory() as home, Stack(Path(home), {"IMAGEAPI_WORKERS": "1"}) as stack:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Stack(Path(home) / "home", {"IMAGEAPI_WORKERS": "1"}) as stack,
+    ):
         yield stack
 
 

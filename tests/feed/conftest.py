@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.feed.people import Person
+from tests.feed.people import CLOSED, Person
 from tests.stack import ROOT, Stack
 
 _PEOPLE = 150
@@ -32,8 +32,7 @@ print(json.dumps(people))
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    # On an address that others reach, there is no anonymous plan.
-    with Stack(tmp_path_factory.mktemp("feed"), {"HOST": "0.0.0.0", "IMAGEAPI_WORKERS": "2"}) as running:
+    with Stack(tmp_path_factory.mktemp("feed"), {**CLOSED, "IMAGEAPI_WORKERS": "2"}) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from uploads.access import anonymous_user
 from uploads.models import User
+from uploads.problems import Refused
 
 
 @require_safe
@@ -26,8 +27,12 @@ def page(request: HttpRequest) -> HttpResponse:
     return _guarded(render(request, "uploads/page.html", context))
 
 
-def render_sign_in(request: HttpRequest, *, refused: bool = False) -> HttpResponse:
-    response = render(request, "uploads/sign_in.html", {"refused": refused}, status=401 if refused else 200)
+def render_sign_in(request: HttpRequest, refusal: Refused | None = None) -> HttpResponse:
+    """The sign-in form; with `refusal`, what was wrong with the last try."""
+    status = refusal.status_code if refusal else 200
+    response = render(request, "uploads/sign_in.html", {"refusal": refusal}, status=status)
+    if refusal and refusal.wait:
+        response["Retry-After"] = str(refusal.wait)
     return _guarded(response)
 
 

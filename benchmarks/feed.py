@@ -17,7 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,37 +25,36 @@ import httpx
 import psycopg2
 
 from imageapi import embedded
+from tests.feed.conftest import MAKE_PEOPLE, manage
 from tests.feed.people import FeedSocket, Person, matches, plain
 from tests.stack import Stack
 
+# Copies of one real image and its job, so that a row is what the service writes, whatever its columns are.
+_JOB = {"id": "gen_random_uuid()", "total": "%(count)s", "completed": "%(count)s"}
+_IMAGE = {
+    "id": """(lpad(to_hex(1700000000000 + n), 12, '0') || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8'
+              || substr(md5(one.owner_id || '-' || n), 1, 15))::uuid""",
+    "job_id": "job.id",
+    "index": "n - 1",
+    "name": "'synthetic-' || n || '.jpg'",
+    "checksum": "md5(n::text) || md5((-n)::text)",
+    "key": "substr(md5(n::text), 1, 22)",
+}
 _FILL = """
 WITH job AS (
-    INSERT INTO processing_job (id, owner_id, kind, status, total, completed, failed, aborted, seq, recipe,
-                                webhook_url, finished_at)
-    SELECT gen_random_uuid(), %(owner)s, 'batch', 'completed', %(count)s, %(count)s, 0, 0, 0, '{}', '', now()
-    RETURNING id
-), made AS (
-    INSERT INTO processing_image (id, job_id, owner_id, index, name, size, checksum, content_type, width,
-                                  height, key, has_original, status, attempt, error_code, error_detail,
-                                  colors, placeholder, renditions, losses, finished_at)
-    SELECT (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8'
-            || substr(md5(n::text), 1, 15))::uuid,
-           job.id, %(owner)s, n - 1, 'synthetic-' || n || '.jpg', 1000, md5(n::text) || md5((-n)::text),
-           'image/jpeg', 1500, 1000, substr(md5(n::text), 1, 22), false, 'completed', 1, '', '',
-           jsonb_build_array(
-               jsonb_build_object('hex', '#336699', 'hue', hashint4(n) & 1023 %% 360, 'share', 0.5),
-               jsonb_build_object('hex', '#996633', 'hue', null, 'share', 0.3)),
-           '', '[]', '[]', now()
-    FROM job, generate_series(%(first)s, %(last)s) AS n
-    RETURNING id
+    INSERT INTO processing_job ({job})
+    SELECT {new_job} FROM processing_job AS one
+    WHERE id = (SELECT job_id FROM processing_image WHERE id = %(template)s) RETURNING id
 )
-SELECT count(*) FROM made
+INSERT INTO processing_image ({image})
+SELECT {new_image} FROM job, processing_image AS one, generate_series(%(first)s, %(last)s) AS n
+WHERE one.id = %(template)s
 """
 _HUES = """
 INSERT INTO processing_imagehue (owner_id, hue, image_id)
 SELECT DISTINCT owner_id, (abs(hashtext(id::text || place)) %% 360)::smallint, id
 FROM processing_image, unnest(ARRAY['a', 'b', 'c']) AS place
-WHERE owner_id = %(owner)s AND index >= %(first)s - 1 AND index < %(last)s
+WHERE owner_id = %(owner)s AND index >= %(first)s - 1 AND index < %(last)s AND id <> %(template)s
 """
 _PIECE = 250_000
 _ASKS = 300
@@ -89,73 +88,93 @@ def connect(stack: Stack) -> Any:
     return connection
 
 
-def fill(cursor: Any, owner: int, have: int, want: int) -> float:
-    """Adds images up to `want`; gives the seconds."""
+def fill(cursor: Any, template: str, want: int) -> float:
+    """Adds `want` images to the template's account; gives the seconds."""
     began = time.perf_counter()
-    for first in range(have + 1, want + 1, _PIECE):
-        span = {"owner": owner, "first": first, "last": min(first + _PIECE - 1, want)}
-        cursor.execute(_FILL, {**span, "count": span["last"] - first + 1})
+    cursor.execute("SELECT owner_id FROM processing_image WHERE id = %s", [template])
+    owner = cursor.fetchone()[0]
+    statement = _statement(cursor)
+    for first in range(1, want + 1, _PIECE):
+        span = {"owner": owner, "template": template, "first": first, "last": min(first + _PIECE - 1, want)}
+        cursor.execute(statement, {**span, "count": span["last"] - first + 1})
         cursor.execute(_HUES, span)
     cursor.execute("VACUUM (ANALYZE) processing_image, processing_imagehue")
     return time.perf_counter() - began
 
 
-def timed(ask: Callable[[int], None]) -> list[float]:
-    """Milliseconds of each ask; the first few warm caches and connections."""
+def _statement(cursor: Any) -> str:
+    parts = {}
+    for table, own in (("job", _JOB), ("image", _IMAGE)):
+        cursor.execute(
+            "SELECT attname FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            [f"processing_{table}"],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+        parts[table] = ", ".join(f'"{name}"' for name in names)
+        parts[f"new_{table}"] = ", ".join(own.get(name, f'one."{name}"') for name in names)
+    return _FILL.format(**parts)
+
+
+def in_turn(asks: list[Callable[[int], None]]) -> list[list[float]]:
+    """Milliseconds of each ask, all in the same minutes: a busy machine is as busy for one as for another."""
     dice = random.Random(1)
-    times = []
+    times: list[list[float]] = [[] for _ in asks]
     for number in range(_ASKS + 20):
         hue = dice.randrange(360)
-        began = time.perf_counter()
-        ask(hue)
-        if number >= 20:
-            times.append(1000 * (time.perf_counter() - began))
+        for kept, ask in zip(times, asks, strict=True):
+            began = time.perf_counter()
+            ask(hue)
+            if number >= 20:  # the first few warm caches and connections
+                kept.append(1000 * (time.perf_counter() - began))
     return times
 
 
 def pages(sizes: list[int]) -> None:
     with started() as stack:
-        _measure_pages(stack, sorted(sizes))
+        accounts = make_people(stack, len(sizes))
+        with ExitStack() as open_accounts, connect(stack).cursor() as cursor:
+            people = [open_accounts.enter_context(person) for person in accounts]
+            for person, size in zip(people, sizes, strict=True):
+                (template,) = person.upload(plain(200, 30, None))
+                line(f"filled {size:,} in", f"{fill(cursor, template, size):.0f} s")
+            measure_pages(cursor, list(zip(sizes, people, strict=True)))
 
 
-def _measure_pages(stack: Stack, sizes: list[int]) -> None:
-    line("GET /api/feed?hue=H&limit=20", "p50 ms", "p95 ms", "SQL p50 ms", "rows", "fill s")
-    owner, have, results = 0, 0, {}
-    with connect(stack).cursor() as cursor, Person(stack.url, stack.username, stack.token) as person:
-        cursor.execute("SELECT id FROM uploads_user WHERE username = %s", [stack.username])
-        owner = cursor.fetchone()[0]
-        for size in sizes:
-            seconds = fill(cursor, owner, have, size)
-            have = size
-            sql = _sql(cursor, owner)
-            for tolerance in (10, 60):
-                query = {"tolerance": tolerance, "limit": 20}
-                times = timed(lambda hue, query=query: _ask(person, hue=hue, **query))  # type: ignore[misc]
-                results[size, tolerance] = times
-                label = f"{size:,} images, tolerance {tolerance}"
-                line(label, *_pair(times), f"{sql:.2f}", f"{size:,}", f"{seconds:.0f}")
-            times = timed(lambda _hue: _ask(person, limit=20))
-            results[size, None] = times
-            line(f"{size:,} images, every hue", *_pair(times), "", "", "")
-    for tolerance in (10, 60, None):
-        few, many = results[sizes[0], tolerance], results[sizes[-1], tolerance]
-        ratios = [quantile(many, part) / quantile(few, part) for part in (0.5, 0.95)]
-        kind = "every hue" if tolerance is None else f"tolerance {tolerance}"
-        line(f"{sizes[-1]:,} against {sizes[0]:,}, {kind}", *[f"{ratio:.2f} x" for ratio in ratios])
+def make_people(stack: Stack, count: int) -> list[Person]:
+    made = manage(stack.home, "shell", "--no-imports", "-c", MAKE_PEOPLE % count)
+    return [Person(stack.url, name, token) for name, token in json.loads(made.splitlines()[-1]).items()]
 
 
-def _pair(times: list[float]) -> tuple[str, str]:
-    return f"{statistics.median(times):.2f}", f"{quantile(times, 0.95):.2f}"
+def measure_pages(cursor: Any, accounts: list[tuple[int, Person]]) -> None:
+    """Accounts of several sizes in one database, asked in turn."""
+    line("GET /api/feed, 20 images", *[f"{size:,}" for size, _ in accounts], "ratio")
+    for label, query in (
+        ("one hue, tolerance 10", {"tolerance": 10}),
+        ("one hue, tolerance 60", {"tolerance": 60}),
+        ("every hue", None),
+    ):
+        times = in_turn([_asking(person, query) for _, person in accounts])
+        for name, part in (("p50", 0.5), ("p95", 0.95)):
+            found = [quantile(some, part) for some in times]
+            line(f"  {label}, {name}", *[f"{ms:.2f} ms" for ms in found], f"{found[-1] / found[0]:.2f} x")
+    times = in_turn([_sql(cursor, person) for _, person in accounts])
+    found = [statistics.median(some) for some in times]
+    line("  its index alone (SQL), p50", *[f"{ms:.2f} ms" for ms in found], f"{found[-1] / found[0]:.2f} x")
 
 
-def _ask(person: Person, **query: int) -> None:
-    answer = person.feed(**query)
-    assert answer.status_code == 200
-    assert len(answer.json()["images"]) == 20
+def _asking(person: Person, query: dict[str, int] | None) -> Callable[[int], None]:
+    def ask(hue: int) -> None:
+        answer = person.feed(limit=20, **({"hue": hue, **query} if query else {}))
+        assert len(answer.json()["images"]) == 20, answer.text
+
+    return ask
 
 
-def _sql(cursor: Any, owner: int) -> float:
-    """The bare statement, as processing.feed writes it, for the same hues."""
+def _sql(cursor: Any, person: Person) -> Callable[[int], None]:
+    """The bare statement, as processing.feed writes it."""
+    cursor.execute("SELECT id FROM uploads_user WHERE username = %s", [person.name])
+    owner = cursor.fetchone()[0]
     statement = """
         SELECT count(*) FROM (
             SELECT DISTINCT near.image_id FROM unnest(%s::smallint[]) AS degree(hue)
@@ -168,7 +187,7 @@ def _sql(cursor: Any, owner: int) -> float:
         cursor.execute(statement, [[degree % 360 for degree in range(hue - 10, hue + 11)], owner])
         cursor.fetchone()
 
-    return statistics.median(timed(ask))
+    return ask
 
 
 # Push

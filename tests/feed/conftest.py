@@ -15,7 +15,7 @@ from tests.feed.people import CLOSED, Person
 from tests.stack import ROOT, Stack
 
 _PEOPLE = 150
-_MAKE_PEOPLE = """
+MAKE_PEOPLE = """
 import json
 from django.contrib.auth.hashers import make_password
 from knox.models import AuthToken
@@ -39,7 +39,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def everybody(stack: Stack) -> Iterator[Person]:
     """Accounts, each given out once."""
-    made = manage(stack.home, "shell", "--no-imports", "-c", _MAKE_PEOPLE % _PEOPLE)
+    made = manage(stack.home, "shell", "--no-imports", "-c", MAKE_PEOPLE % _PEOPLE)
     people = json.loads(made.splitlines()[-1])
     return iter([Person(stack.url, name, token) for name, token in people.items()])
 

@@ -66,8 +66,8 @@ urlpatterns = [
     *either("healthz/live", health.live, "live"),
     *either("healthz/ready", health.ready, "ready"),
     *either("links/<str:token>", links.original, "link"),
-    *either("login", session.SignInView.as_view(), "login"),
-    *either("logout", session.SignOutView.as_view(), "logout"),
+    *either("login", session.enter, "login"),
+    *either("logout", session.leave, "logout"),
     path("", page.page, name="page"),
     path("media/<str:key>/<str:file>", media.rendition, name="rendition"),
 ]

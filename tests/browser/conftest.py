@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.feed.people import CLOSED
 from tests.stack import Stack, free_port
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -46,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def closed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service as others reach it: without an anonymous plan."""
-    with Stack(tmp_path_factory.mktemp("closed"), {"HOST": "0.0.0.0", "IMAGEAPI_WORKERS": "1"}) as running:
+    with Stack(tmp_path_factory.mktemp("closed"), {**CLOSED, "IMAGEAPI_WORKERS": "1"}) as running:
         yield running
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.feed.people import Person
+from tests.feed.people import CLOSED, Person
 from tests.stack import ROOT, Stack
 
 _PEOPLE = 150
-_MAKE_PEOPLE = """
+MAKE_PEOPLE = """
 import json
 from django.contrib.auth.hashers import make_password
 from knox.models import AuthToken
@@ -32,15 +32,14 @@ print(json.dumps(people))
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    # On an address that others reach, there is no anonymous plan.
-    with Stack(tmp_path_factory.mktemp("feed"), {"HOST": "0.0.0.0", "IMAGEAPI_WORKERS": "2"}) as running:
+    with Stack(tmp_path_factory.mktemp("feed"), {**CLOSED, "IMAGEAPI_WORKERS": "2"}) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def everybody(stack: Stack) -> Iterator[Person]:
     """Accounts, each given out once."""
-    made = manage(stack.home, "shell", "--no-imports", "-c", _MAKE_PEOPLE % _PEOPLE)
+    made = manage(stack.home, "shell", "--no-imports", "-c", MAKE_PEOPLE % _PEOPLE)
     people = json.loads(made.splitlines()[-1])
     return iter([Person(stack.url, name, token) for name, token in people.items()])
 

@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 _serial = itertools.count()
+# On an address that others reach there is no anonymous plan, unless one is named.
+CLOSED = {"HOST": "0.0.0.0", "IMAGEAPI_ANONYMOUS_PLAN": ""}
 DONE = {"completed", "failed", "aborted"}
 
 

@@ -28,6 +28,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def render_sign_in(request: HttpRequest, refusal: Refused | None = None) -> HttpResponse:
+    """The sign-in form; with `refusal`, what was wrong with the last try."""
     status = refusal.status_code if refusal else 200
     response = render(request, "uploads/sign_in.html", {"refusal": refusal}, status=status)
     if refusal and refusal.wait:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -110,7 +109,7 @@ def fetch(image_id: uuid.UUID) -> bool:
     if image is None:
         return False
     try:
-        with _hosts.place(urlsplit(image.source.url).netloc.lower()) as free:
+        with _hosts.place(fetching.checked_url(image.source.url).host) as free:
             if free:
                 _bring(image)
             else:

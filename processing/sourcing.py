@@ -29,7 +29,7 @@ from django.utils import timezone
 from processing import fetching, storage
 from processing.dispatch import dispatch
 from processing.fetching import Fetched
-from processing.guarded import FetchFailed
+from processing.guarded import FetchFailed, Interrupted
 from processing.ids import uuid7
 from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.ledger import Outcome, settle
@@ -114,6 +114,8 @@ def fetch(image_id: uuid.UUID) -> bool:
                 _bring(image)
             else:
                 _postpone(image, _BUSY_HOST, counted=False)
+    except Interrupted:
+        _postpone(image, timedelta(0), counted=False)
     except FetchFailed as error:
         _failed(image, error.code, error.detail, permanent=error.permanent, asked=error.retry_after)
     except ImageFailed as error:

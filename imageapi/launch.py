@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +139,15 @@ def service_commands(plan: Plan) -> tuple[Command, ...]:
     return (
         _python(plan, "web", "manage.py", "serve", "--host", plan.host, "--port", str(plan.port)),
         _python(plan, "worker", *celery, *worker, *quiet),
-        _python(plan, "fetcher", *celery, *waiter, "-n", "fetcher@%h", *quiet),
+        _warmly(_python(plan, "fetcher", *celery, *waiter, "-n", "fetcher@%h", *quiet)),
         _python(plan, "beat", *celery, "beat", *schedule),
     )
+
+
+def _warmly(command: Command) -> Command:
+    """Threads can't be taken from their tasks, but these tasks let go by themselves when it is time."""
+    environ = {name: value for name, value in (command.env or {}).items() if name != "REMAP_SIGTERM"}
+    return replace(command, env=environ)
 
 
 def is_ready(plan: Plan) -> bool:

@@ -239,6 +239,7 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         # The answer is a 400; a stack trace for each would let anybody fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "httpx": {"level": "WARNING"},  # it would write every address, with the secrets in some
         **{
             name: {"level": env.choice("LOG_LEVEL", "INFO", options=["DEBUG", "INFO", "WARNING", "ERROR"])}
             for name in ("imageapi", "uploads", "processing", "realtime")

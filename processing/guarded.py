@@ -25,6 +25,7 @@ from processing.addresses import is_public
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LOOK_UP = 1.0  # seconds after which a waiting read sees whether it is still wanted
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -44,6 +45,21 @@ class FetchFailed(Exception):
         self.retry_after = retry_after
 
 
+class Interrupted(FetchFailed):
+    """This process is about to end; the exchange said nothing about the other side."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", "The worker was stopped.", permanent=False)
+
+
+_process = {"stopping": False}
+
+
+def stop() -> None:
+    """Ends the exchanges of this process, within a second each."""
+    _process["stopping"] = True
+
+
 def blocked() -> FetchFailed:
     """The same words for every reason: they say nothing about what is there."""
     return FetchFailed("blocked_address", "This address is not one that may be fetched.")
@@ -58,6 +74,8 @@ class Deadline:
 
     def cap(self, timeout: float | None) -> float:
         """How long one step may take; raises FetchFailed where the time is up."""
+        if _process["stopping"]:
+            raise Interrupted
         left = self._end - time.monotonic()
         if left <= 0:
             raise self._too_long()
@@ -137,7 +155,15 @@ class _Stream(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, timeout=self._deadline.cap(timeout))
+        end = time.monotonic() + self._deadline.cap(timeout)
+        while True:
+            left = max(end - time.monotonic(), 0.001)
+            try:
+                return self._inner.read(max_bytes, timeout=min(left, _LOOK_UP))
+            except httpcore.ReadTimeout:
+                if left <= _LOOK_UP:
+                    raise
+                self._deadline.cap(None)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, timeout=self._deadline.cap(timeout))

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -29,7 +28,7 @@ from django.utils import timezone
 from processing import fetching, storage, usage
 from processing.dispatch import dispatch
 from processing.fetching import Fetched
-from processing.guarded import FetchFailed
+from processing.guarded import FetchFailed, Interrupted
 from processing.ids import uuid7
 from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.jobs import wanted
@@ -117,11 +116,13 @@ def fetch(image_id: uuid.UUID) -> bool:
     if image is None:
         return False
     try:
-        with _hosts.place(urlsplit(image.source.url).netloc.lower()) as free:
+        with _hosts.place(fetching.checked_url(image.source.url).host) as free:
             if free:
                 _bring(image)
             else:
                 _postpone(image, _BUSY_HOST, counted=False)
+    except Interrupted:
+        _postpone(image, timedelta(0), counted=False)
     except FetchFailed as error:
         _failed(image, error.code, error.detail, permanent=error.permanent, asked=error.retry_after)
     except ImageFailed as error:

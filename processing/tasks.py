@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
-from processing import deriving, pipeline, sourcing, storage, sweeper, trash
+from processing import deriving, guarded, pipeline, sourcing, storage, sweeper, trash
+
+
+@worker_shutting_down.connect
+def let_go(**_: Any) -> None:
+    """Other hosts are not waited for while the worker stops."""
+    guarded.stop()
 
 
 @shared_task(name="processing.tasks.process_images")

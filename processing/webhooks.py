@@ -210,6 +210,13 @@ def is_any_due() -> bool:
     return Delivery.objects.filter(free, status=Delivery.Status.PENDING, due_at__lte=Now()).exists()
 
 
+def release(delivery: Delivery) -> None:
+    """Gives up a try that was interrupted; it does not count."""
+    Delivery.objects.filter(id=delivery.id, attempt=delivery.attempt).update(
+        attempt=delivery.attempt - 1, lease_until=None
+    )
+
+
 def settle(delivery: Delivery, status: int | None, error: str, *, retry_after: float | None = None) -> None:
     """Writes how a try ended: `status` is the answer's, None where there was none.
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 
 from processing import fetching, webhooks
-from processing.guarded import FetchFailed
+from processing.guarded import FetchFailed, Interrupted
 
 if TYPE_CHECKING:
     from processing.models import Delivery
@@ -37,6 +37,9 @@ def send(delivery: Delivery) -> None:
         answer = fetching.post(
             delivery.url, delivery.body.encode(), headers(delivery), seconds=settings.WEBHOOK_SECONDS
         )
+    except Interrupted:
+        webhooks.release(delivery)
+        raise
     except FetchFailed as error:
         logger.info("webhook=%s try=%d: %s", delivery.message_id, delivery.attempt, error.code)
         webhooks.settle(delivery, None, error.code)

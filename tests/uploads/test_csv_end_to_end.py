@@ -7,6 +7,7 @@ import gzip
 import io
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -212,6 +213,38 @@ def test_a_killed_fetcher_loses_no_image(stack: Stack, origin: Origin) -> None:
     fetcher = next(p for p in stack.processes() if any("fetcher@" in part for part in p.cmdline()))
     fetcher.kill()
     assert finished(stack, job)["status"] == "completed"
+
+
+def test_a_retry_fetches_again_what_was_not_fetched(stack: Stack, origin: Origin) -> None:
+    good = origin.serve("/good.jpg", Reply(200, photo(904, 80, 60)))
+    mended = origin.serve("/mended.jpg", Reply(404))
+    job = send(stack, f'1,Two,"{good},{mended}"\r\n')
+    assert finished(stack, job)["status"] == "partial"
+    origin.serve("/mended.jpg", Reply(200, photo(905, 80, 60)))
+    assert httpx.post(f"{stack.url}/api/jobs/{job}/retry").status_code == 202
+    end = time.monotonic() + 60
+    while httpx.get(f"{stack.url}/imgproc/status/{job}/").json()["status"] != "completed":
+        assert time.monotonic() < end
+        httpx.get(f"{stack.url}/api/jobs/{job}/events?since=1000&wait=1", timeout=30)
+    assert (len(origin.requests("/good.jpg")), len(origin.requests("/mended.jpg"))) == (1, 2)
+    assert result(stack, job)[1][4] == ""
+
+
+def test_a_service_that_is_stopped_while_it_fetches_goes_on_at_the_next_start(
+    tmp_path: Path, origin: Origin
+) -> None:
+    stack = Stack(tmp_path / "home", {"IMAGEAPI_ALLOW_PRIVATE_URLS": "1"}).start()
+    try:
+        held = origin.serve("/held.jpg", stall(origin))
+        job = send(stack, f"1,One,{held}\r\n")
+        origin.wait_active(1)
+        assert stack.stop() == 0
+        assert "fetcher does not stop" not in stack.output
+        origin.serve("/held.jpg", Reply(200, photo(906, 80, 60)))
+        stack.start()
+        assert finished(stack, job)["status"] == "completed"
+    finally:
+        stack.close()
 
 
 def test_the_start_says_that_private_addresses_are_reached(stack: Stack) -> None:

@@ -3,9 +3,6 @@
 const MAX_SIDE = 4096;
 // Above this the panel shows the `web` rendition: nobody sees single pixels there, and it is far smaller.
 const EXACT_PIXELS = 512 * 512;
-const LONGEST_PAUSE_MS = 8000;
-const NO_CREDENTIALS = 4401;
-const NOT_YOURS = 4404;
 
 const FIELDS = [
   { name: "width", label: "Width, px", max: MAX_SIDE, value: 256 },
@@ -13,10 +10,7 @@ const FIELDS = [
   { name: "granular", label: "Picture every, %", max: 100, value: 2 },
 ];
 
-/**
- * Builds the panel into `section`. `api.request(path, {method, json})` resolves to the answer's JSON and rejects
- * with an error whose `message` is fit to be shown. A canvas that is under way is shown at once.
- */
+/** Builds the panel into `section`; `api` is that of extras.js. A canvas under way is shown at once. */
 export function mount(section, api) {
   new Panel(section, api).pickUp();
 }
@@ -31,13 +25,12 @@ class Panel {
   constructor(section, api) {
     this.api = api;
     this.job = null;
-    this.follower = null;
+    this.percent = 0;
     this.start = element("button", { type: "submit", textContent: "Start" });
     this.cancel = element("button", { type: "button", textContent: "Cancel", disabled: true });
     this.bar = element("progress", { className: "canvas-bar", max: 100, value: 0 });
     this.bar.setAttribute("aria-label", "Per cent of the canvas coloured");
     this.status = element("p", { className: "canvas-status" });
-    this.status.setAttribute("role", "status");
     this.picture = new Picture();
     this.form = element("form", { className: "canvas-form" }, ...FIELDS.map(input), this.start, this.cancel);
     this.form.addEventListener("submit", (event) => this.#submit(event));
@@ -81,26 +74,35 @@ class Panel {
     this.picture.clear();
     this.percent = 0;
     this.job = job;
-    this.follower = new Follower(job.id, (frame) => this.#hear(frame), (reason) => this.#lost(reason));
+    this.api.follow(job.id, {
+      images: (images, now) => this.#hear(images, now),
+      finished: (now) => this.#finished(now),
+    });
     this.#tell();
   }
 
-  #hear(frame) {
-    this.job = frame.job;
-    const images = frame.type === "job.progress" ? frame.images : [];
-    for (const image of images) if (image.status === "completed") this.#show(image);
-    if (frame.type === "job.snapshot") this.#ask();
-    if (frame.job.finished_at) this.#ready();
+  #hear(images, job) {
+    this.job = job;
+    const done = images.filter(({ status }) => status === "completed");
+    // A snapshot of the job names its images without their addresses.
+    if (done.some(({ renditions }) => !renditions)) this.#ask();
+    else done.forEach((image) => this.#show(image));
     this.#tell();
   }
 
-  /** The log was cut short: what is there now, instead. */
   async #ask() {
-    const { results } = await this.api
-      .request(`/api/jobs/${this.job.id}/images?status=completed`)
-      .catch(() => ({ results: [] }));
+    const path = `/api/jobs/${this.job.id}/images?status=completed`;
+    const { results } = await this.api.request(path).catch(() => ({ results: [] }));
     for (const image of results) this.#show(image);
     this.#tell();
+  }
+
+  #finished(job) {
+    this.job = job;
+    this.start.disabled = false;
+    this.cancel.disabled = true;
+    this.#tell();
+    this.api.announce(this.status.textContent);
   }
 
   #show(image) {
@@ -108,16 +110,6 @@ class Panel {
     if (percent < this.percent) return;
     this.percent = percent;
     this.picture.show(image, percent);
-  }
-
-  #ready() {
-    this.start.disabled = false;
-    this.cancel.disabled = true;
-  }
-
-  #lost(reason) {
-    this.#ready();
-    this.status.textContent = reason;
   }
 
   #tell() {
@@ -175,40 +167,5 @@ class Picture {
     const web = image.renditions.find(({ name }) => name === "web")?.url;
     const exact = image.width * image.height <= EXACT_PIXELS && image.original_url;
     return exact ? [exact, web] : [web];
-  }
-}
-
-/** The job's socket, opened again after the last event it heard, until the job is finished. */
-class Follower {
-  constructor(job, heard, lost) {
-    Object.assign(this, { job, heard, lost, seq: 0, attempt: 0 });
-    this.connect();
-  }
-
-  connect() {
-    const url = new URL(`/ws/jobs/${this.job}/?since=${this.seq}`, location.href);
-    url.protocol = url.protocol.replace("http", "ws");
-    this.done = false;
-    const socket = new WebSocket(url);
-    socket.onmessage = (event) => this.#hear(socket, JSON.parse(event.data));
-    socket.onclose = (event) => this.#closed(event.code);
-  }
-
-  #hear(socket, frame) {
-    if (!frame.job) return;
-    this.attempt = 0;
-    this.seq = frame.seq;
-    this.done = frame.type !== "job.progress" && Boolean(frame.job.finished_at);
-    this.heard(frame);
-    if (this.done) socket.close();
-  }
-
-  #closed(code) {
-    if (this.done) return;
-    if (code === NO_CREDENTIALS) return this.lost("Sign in to see the canvas.");
-    if (code === NOT_YOURS) return this.lost("This canvas is not there any more.");
-    const pause = Math.min(LONGEST_PAUSE_MS, 250 * 2 ** this.attempt);
-    this.attempt += 1;
-    setTimeout(() => this.connect(), pause * (0.75 + Math.random() / 2));
   }
 }

@@ -38,8 +38,9 @@ class Asked:
         return Canvas(self.width, self.height, self.seed)
 
     def expected_bytes(self) -> int:
-        """About what its snapshots will take: PNGs of noise on white, measured, to a tenth."""
-        return sum(int(3 * self.canvas.pixels * min(1.0, 1.5 * p / 100)) for p in percentages(self.granular))
+        """About what its snapshots will take: within a twentieth of what PNGs of noise on white were."""
+        shares = [percent / 100 for percent in percentages(self.granular)]
+        return round(3 * self.canvas.pixels * sum(1.57 * share - 0.57 * share**2 for share in shares))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from processing import derive
+from processing import derive, turns
 from processing.dispatch import dispatch
 from processing.ids import uuid7
 from processing.imaging import Recipe
@@ -113,15 +113,21 @@ def retry(job: Job, *, only: Collection[uuid.UUID] | None = None) -> int:
     """
     if job.kind == Job.Kind.DERIVE:
         return derive.retry(job)
+    in_turns = job.kind == Job.Kind.CANVAS
     with transaction.atomic():
         failed = list(job.images.select_for_update().filter(status=Status.FAILED).order_by("id"))
         failed = [image for image in failed if only is None or image.id in only]
         Image.objects.filter(id__in=[image.id for image in failed]).update(
-            status=Status.PENDING, attempt=0, error_code="", error_detail="", finished_at=None, sent_at=Now()
+            status=Status.PENDING,
+            attempt=0,
+            error_code="",
+            error_detail="",
+            finished_at=None,
+            sent_at=turns.HELD if in_turns else Now(),
         )
         again = [_undone(image) for image in failed]
         record(again, undone=True)
-        transaction.on_commit(lambda: dispatch(again, job.kind))
+        transaction.on_commit(lambda: turns.give([job.id]) if in_turns else dispatch(again, job.kind))
     return len(failed)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -108,6 +111,23 @@ def test_cancel_aborts_all_whose_turn_has_not_come() -> None:
     assert job.finished_at
     sweeper.sweep()
     assert turn_of(job) == []
+
+
+def test_a_retry_gives_the_failed_their_turns_again(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[Any]]],
+) -> None:
+    job, images = started()
+    for image in images:
+        finished(image, Status.COMPLETED if image.index == 2 else Status.FAILED)
+        turns.give([job.id])
+    with django_capture_on_commit_callbacks(execute=True):
+        assert jobs.retry(job) == 4
+    for index in (0, 1, 3, 4):
+        assert turn_of(job) == [index]
+        finished(images[index])
+        turns.give([job.id])
+    job.refresh_from_db()
+    assert (job.status, job.completed, job.failed) == ("completed", 5, 0)
 
 
 def test_the_same_canvas_is_never_taken_for_a_duplicate() -> None:

@@ -3,7 +3,10 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_process_init
 from kombu import Exchange, Queue
+
+from imageapi import pool
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
 
@@ -23,3 +26,4 @@ app.conf.beat_schedule = {
     "purge": {"task": "processing.tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 app.autodiscover_tasks()
+worker_process_init.connect(pool.guard)

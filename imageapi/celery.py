@@ -20,10 +20,15 @@ app.conf.task_queues = [
 app.conf.update(
     task_default_queue="interactive", task_default_exchange="", task_default_routing_key="interactive"
 )
+# Expires with the next one: a queue that stood still does not fill with rounds nobody needs.
+_HOURLY = {"schedule": 3600.0, "options": {"expires": 3600, "queue": "bulk"}}
 app.conf.beat_schedule = {
-    # Expires with the next one: a queue that stood still does not fill with rounds nobody needs.
     "sweep": {"task": "processing.tasks.sweep", "schedule": 2.0, "options": {"expires": 4}},
-    "purge": {"task": "processing.tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
+    "purge": {"task": "processing.tasks.purge", **_HOURLY},
+    "drop-orphans": {"task": "imageapi.tasks.drop_orphans", **_HOURLY},
+    "drop-old-events": {"task": "imageapi.tasks.drop_old_events", **_HOURLY},
+    "drop-old-keys": {"task": "imageapi.tasks.drop_old_keys", **_HOURLY},
+    "drop-left-uploads": {"task": "imageapi.tasks.drop_left_uploads", **_HOURLY},
 }
 app.autodiscover_tasks()
 worker_process_init.connect(pool.guard)

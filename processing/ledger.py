@@ -143,10 +143,15 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
             for job, images in sorted(by_job.items())
             if images[start:]
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [json.dumps(changes)])
-            news = [News(*row) for row in cursor.fetchall()]
-        transaction.on_commit(partial(announce, news))
+        move_counters(changes)
+
+
+def move_counters(changes: Sequence[dict[str, Any]]) -> None:
+    """Moves the counters of jobs and writes their events: one change a job, as `_change` makes them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [json.dumps(changes)])
+        news = [News(*row) for row in cursor.fetchall()]
+    transaction.on_commit(partial(announce, news))
 
 
 def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:

@@ -145,10 +145,14 @@ class _Request(WebRequest):
         if self._response_started:
             self.finish()
             return
-        content = json.dumps(problem_body(status, "server_error" if status >= 500 else "bad_request", body))
-        headers = [(b"Content-Type", b"application/problem+json")]
+        code = "server_error" if status >= 500 else "bad_request"
+        content = json.dumps(problem_body(status, code, body)).encode()
+        headers = [
+            (b"Content-Type", b"application/problem+json"),
+            (b"Content-Length", str(len(content)).encode()),
+        ]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": content.encode()})
+        self.handle_reply({"type": "http.response.body", "body": content})
 
     # The push producer of a streamed answer (twisted.internet.interfaces.IPushProducer).
 

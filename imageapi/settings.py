@@ -134,6 +134,10 @@ INCOMING_DIR = MEDIA_ROOT / "incoming"
 # Limits of the machine; the limits of an account are its plan's.
 
 MAX_PIXELS = env.integer("IMAGEAPI_MAX_PIXELS", 120_000_000, low=1_000_000, high=1_000_000_000)
+# What one pool process may take. The greediest decoder seen (a TIFF of floats) takes 21 bytes a pixel.
+IMAGE_MEMORY_BYTES = 2**20 * env.integer(
+    "IMAGEAPI_IMAGE_MEMORY_MB", 512 + MAX_PIXELS * 24 // 2**20, low=256, high=1_048_576
+)
 MAX_BODY_BYTES = 1024 * 1024 * env.integer("IMAGEAPI_MAX_BODY_MB", 2048, low=1, high=1_048_576)
 BODY_SECONDS = env.integer("IMAGEAPI_BODY_SECONDS", 600, low=5, high=86_400)
 WEB_THREADS = env.integer("IMAGEAPI_WEB_THREADS", 16, low=2, high=256)

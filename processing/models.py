@@ -69,6 +69,9 @@ class Job(models.Model):
     completed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     aborted = models.PositiveIntegerField(default=0)
+    purged = models.PositiveIntegerField(
+        default=0, help_text="Images that were deleted, and whose rows are gone; the counters keep them."
+    )
     seq = models.PositiveIntegerField(default=0, help_text="The number of the last event.")
     recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
     canvas = models.JSONField(null=True, blank=True, help_text="What to draw: processing.canvas.Asked.")

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "imageapi.observed.remember_route",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -217,14 +218,16 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+LOG_FORMAT = env.choice("IMAGEAPI_LOG_FORMAT", "keyvalue", options=["keyvalue", "json"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s", "datefmt": "%H:%M:%S"}
+        "keyvalue": {"()": "imageapi.logs.KeyValue"},
+        "json": {"()": "imageapi.logs.Json"},
     },
     "filters": {"news": {"()": "django.utils.log.CallbackFilter", "callback": logs.is_news}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["news"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["news"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "celery": {"level": "WARNING"},

@@ -3,8 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from imageapi.metrics import metrics_view
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("metrics", metrics_view, name="metrics"),
+    path("metrics/", metrics_view),
     path("", include("uploads.urls")),
 ]
 

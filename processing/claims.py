@@ -39,7 +39,7 @@ WITH free AS (
     UPDATE processing_job SET status = 'processing', updated_at = now()
     WHERE status = 'pending' AND id IN (SELECT job_id FROM claimed)
 )
-SELECT claimed.*, job.recipe AS recipe, job.kind AS kind, first.status AS first_status,
+SELECT claimed.*, job.recipe AS recipe, job.kind AS kind, job.request_id, first.status AS first_status,
        first.colors AS first_colors, first.placeholder AS first_placeholder,
        first.renditions AS first_renditions, first.losses AS first_losses
 FROM claimed JOIN processing_job job ON job.id = claimed.job_id
@@ -56,6 +56,7 @@ class Claim:
     recipe: dict[str, Any]
     # Results of the image with the same bytes, where that one is completed.
     twin: dict[str, Any] | None
+    request_id: str = ""
 
 
 def claim(ids: Sequence[uuid.UUID]) -> list[Claim]:
@@ -73,7 +74,7 @@ def _as_claim(row: Any) -> Claim:
             "renditions": json.loads(row.first_renditions),
             "losses": json.loads(row.first_losses),
         }
-    return Claim(image=row, recipe=json.loads(row.recipe), twin=twin)
+    return Claim(image=row, recipe=json.loads(row.recipe), twin=twin, request_id=row.request_id)
 
 
 def renew(claims: Iterable[Claim]) -> None:

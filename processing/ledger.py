@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
+from processing import metrics
 from processing.announce import News, announce
 from processing.models import Image, Status
 from processing.shapes import image_shape
@@ -147,6 +148,13 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
             cursor.execute(_COUNT, [json.dumps(changes)])
             news = [News(*row) for row in cursor.fetchall()]
         transaction.on_commit(partial(announce, news))
+    if not undone:
+        transaction.on_commit(partial(_measure, [image for images in by_job.values() for image in images]))
+
+
+def _measure(changed: Iterable[Image]) -> None:
+    for image in changed:
+        metrics.add("imageapi_images_total", status=image.status, code=image.error_code)
 
 
 def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:

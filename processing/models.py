@@ -53,6 +53,7 @@ class Job(models.Model):
     seq = models.PositiveIntegerField(default=0, help_text="The number of the last event.")
     recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
     webhook_url = models.TextField(blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="", help_text="For the logs.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)

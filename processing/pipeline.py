@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from processing import storage
+from processing import storage, timing
 from processing.claims import Claim, LeaseKeeper, claim, release
 from processing.deadline import deadline
 from processing.imaging import ImageFailed, Made, Recipe, make
@@ -68,7 +68,9 @@ class Batch:
             self.flush()
 
     def flush(self) -> None:
+        started = time.perf_counter()
         patiently(lambda: settle(self._outcomes))
+        timing.told(self._outcomes, time.perf_counter() - started)
         for outcome in self._outcomes:
             self._keeper.drop(outcome.id)
         self._outcomes = []
@@ -91,6 +93,7 @@ def patiently(act: Callable[[], Result]) -> Result:
             pause = min(pause * 2, 2.0)
 
 
+@timing.of_image
 def develop(held: Claim) -> Outcome | None:
     """What becomes of one image; None where the fault is not the picture's and another try is due."""
     try:
@@ -100,7 +103,7 @@ def develop(held: Claim) -> Outcome | None:
     except OSError as error:
         return _failed(held, _storage_failed(error))
     except Exception:
-        logger.exception("image=%s: nobody foresaw this", held.image.id)
+        logger.exception("nobody foresaw this", extra={"image": held.image.id, "job": held.image.job_id})
         error = ImageFailed("internal_error", "Something went wrong on our side.", permanent=False)
         return _failed(held, error)
 
@@ -114,10 +117,10 @@ def _copied(held: Claim) -> Outcome | None:
 
 
 def _made(held: Claim) -> Outcome:
-    image, started = held.image, time.monotonic()
+    image = held.image
     made = _make(image.key, Recipe.from_json(held.recipe))
-    renditions = _store(image.key, made)
-    logger.info("image=%s job=%s took %.0f ms", image.id, image.job_id, (time.monotonic() - started) * 1000)
+    with timing.lap("store"):
+        renditions = _store(image.key, made)
     return Outcome(
         image.id,
         image.attempt,
@@ -131,10 +134,11 @@ def _made(held: Claim) -> Outcome:
 
 def _make(key: str, recipe: Recipe) -> Made:
     try:
-        file = storage.open_original(key)
+        with timing.lap("fetch"):
+            file = storage.open_original(key)
     except FileNotFoundError as error:
         raise ImageFailed("original_missing", "The uploaded file is gone.", permanent=True) from error
-    with file, deadline(settings.IMAGE_SECONDS):
+    with file, deadline(settings.IMAGE_SECONDS), timing.lap("render"):
         return make(file, recipe, max_pixels=settings.MAX_PIXELS)
 
 
@@ -167,7 +171,8 @@ def _storage_failed(error: OSError) -> ImageFailed:
 
 def _failed(held: Claim, error: ImageFailed) -> Outcome | None:
     image = held.image
-    logger.info("image=%s job=%s failed: %s (%s)", image.id, image.job_id, error.code, error.detail)
+    fields = {"image": image.id, "job": image.job_id, "code": error.code, "detail": error.detail}
+    logger.info("image failed", extra=fields)
     if not error.permanent and image.attempt < settings.MAX_ATTEMPTS:
         return None
     return Outcome(image.id, image.attempt, Status.FAILED, error_code=error.code, error_detail=error.detail)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from processing import dispatch
+from processing import backlog, dispatch
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Status
 
@@ -96,9 +94,6 @@ def _send(images: list[Image], kind: str, *, alone: bool) -> None:
 
 def queues_are_empty() -> bool:
     try:
-        with current_app.connection_for_write() as broker:
-            channel: Any = broker.channel()  # a declared queue answers with its length
-            lengths = [channel.queue_declare(name).message_count for name in dispatch.ALL_QUEUES]
-            return not any(lengths)
+        return not any(backlog.messages().values())
     except (OperationalError, OSError):
         return False

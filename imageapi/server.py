@@ -27,6 +27,7 @@ from django.conf import settings
 from twisted.internet import defer
 from twisted.web import http
 
+from imageapi.metrics import SOCKETS_DROPPED
 from uploads.problems import body as problem_body
 
 if TYPE_CHECKING:
@@ -273,6 +274,7 @@ class Server(daphne.server.Server):
         if protocol.muted or transport is None or _waiting(transport) < _MAX_WAITING:
             return
         logger.warning("A socket's client stopped reading; it is dropped.")
+        SOCKETS_DROPPED.inc()
         protocol.serverClose(code=4429)
         protocol.muted = True
         reactor.callLater(10, transport.abortConnection)

@@ -40,7 +40,8 @@ WITH free AS (
     UPDATE processing_job SET status = 'processing', updated_at = now()
     WHERE status = 'pending' AND id IN (SELECT job_id FROM claimed)
 )
-SELECT claimed.*, job.recipe AS recipe, job.canvas AS canvas, job.kind AS kind, first.status AS first_status,
+SELECT claimed.*, job.recipe AS recipe, job.canvas AS canvas, job.kind AS kind, job.request_id,
+       first.status AS first_status,
        first.colors AS first_colors, first.placeholder AS first_placeholder,
        first.renditions AS first_renditions, first.losses AS first_losses
 FROM claimed JOIN processing_job job ON job.id = claimed.job_id
@@ -59,6 +60,7 @@ class Claim:
     twin: dict[str, Any] | None
     # What its job draws, where its bytes are drawn and not uploaded.
     canvas: dict[str, Any] | None = None
+    request_id: str = ""
 
 
 def claim(ids: Sequence[uuid.UUID]) -> list[Claim]:
@@ -77,7 +79,8 @@ def _as_claim(row: Any) -> Claim:
             "losses": json.loads(row.first_losses),
         }
     drawn = json.loads(row.canvas) if row.canvas else None
-    return Claim(image=row, recipe=json.loads(row.recipe), twin=twin, canvas=drawn)
+    recipe = json.loads(row.recipe)
+    return Claim(image=row, recipe=recipe, twin=twin, canvas=drawn, request_id=row.request_id)
 
 
 def renew(claims: Iterable[Claim]) -> None:

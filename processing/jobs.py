@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,16 @@ from processing import derive, turns
 from processing.dispatch import dispatch
 from processing.ids import uuid7
 from processing.imaging import Recipe
+from processing.journal import request_id
 from processing.ledger import record
 from processing.models import UNFINISHED, Image, Job, Status
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Sequence
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,14 @@ def submit(
         recipe=recipe.to_json(),
         total=len(files),
         webhook_url=webhook_url,
+        request_id=request_id.get(),
         created_at=timezone.now(),
     )
     images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
     Image.objects.bulk_create(images)
     transaction.on_commit(lambda: dispatch([image for image in images if image.sent_at], kind))
+    fields = {"job": job.id, "kind": kind, "images": len(images), "account": owner_id}
+    transaction.on_commit(lambda: logger.info("job submitted", extra=fields))
     return job, images
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
+from processing import metrics
 from processing.announce import News, announce
 from processing.models import Image, Status
 from processing.shapes import image_shape
@@ -149,6 +150,13 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
         ]
         finished += move_counters(changes)
     enqueue(finished, changed)
+    if not undone:
+        transaction.on_commit(partial(_measure, changed))
+
+
+def _measure(changed: Iterable[Image]) -> None:
+    for image in changed:
+        metrics.add("imageapi_images_total", status=image.status, code=image.error_code)
 
 
 def move_counters(changes: Sequence[dict[str, Any]]) -> list[uuid.UUID]:

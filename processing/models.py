@@ -76,6 +76,7 @@ class Job(models.Model):
     recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
     canvas = models.JSONField(null=True, blank=True, help_text="What to draw: processing.canvas.Asked.")
     webhook_url = models.TextField(blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="", help_text="For the logs.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)

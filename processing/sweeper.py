@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from processing import derive, discards, dispatch, originals, sourcing, turns
+from processing import backlog, derive, discards, dispatch, originals, sourcing, turns
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Status
 
@@ -110,9 +108,7 @@ def send_forgotten(patience: timedelta | None = None) -> int:
 
 def are_empty(*queues: str) -> bool:
     try:
-        with current_app.connection_for_write() as broker:
-            channel: Any = broker.channel()  # a declared queue answers with its length
-            lengths = [channel.queue_declare(name).message_count for name in queues]
-            return not any(lengths)
+        waiting = backlog.messages()
+        return not any(waiting[name] for name in queues)
     except (OperationalError, OSError):
         return False

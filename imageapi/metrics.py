@@ -42,6 +42,10 @@ HISTOGRAMS = {"imageapi_step_seconds": "Time of one image's step; a commit is th
 class Installation(Collector):
     """Asked anew at every scrape. A part that does not answer is missing, and `imageapi_up` says so."""
 
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: asked for names at import, the registry would otherwise collect, from the database too."""
+        return iter(())
+
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("imageapi_up", "Whether the numbers of this part are there.", labels=["part"])
         for part, collect in (("database", _of_rows), ("broker", _of_broker), ("counters", _of_counters)):

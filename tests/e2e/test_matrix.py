@@ -60,6 +60,8 @@ class Row:
     expected: Expected
     send: dict[str, Any] = field(default_factory=dict)
     ends_tokens: bool = False
+    # Which of Alice's things stand for the route's `<...>`, where the name alone does not say it.
+    fill: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.method} {self.route}"
@@ -67,6 +69,9 @@ class Row:
 
 IMAGE = {"files": [("image", ("a.jpg", photo(1, 60, 40)))]}
 ONE_PIXEL = {"json": {"file": base64.b64encode(encoded(solid("white", (1, 1)), "PNG")).decode()}}
+RECEIVER = "https://receiver.invalid/hook"
+CSV_TEXT = b"S. No.,Product Name,Input Image Urls\r\n1,Lamp,http://127.0.0.1:1/a.jpg\r\n"
+CSV = {"files": [("file", ("a.csv", CSV_TEXT))]}
 IMAGES = {"files": [("images", ("a.jpg", photo(1, 60, 40)))]}
 
 # A row's `<...>` stand for Alice's things (the fixture `things`). Without the slash at the end.
@@ -99,6 +104,18 @@ ROWS = [
     Row("POST", "api/canvas", accounts(202), {"json": {"width": 1, "height": 1, "granular": 100}}),
     Row("POST", "ping", accounts(200), ONE_PIXEL),
     Row("POST", "pong", accounts(200), ONE_PIXEL),
+    Row("POST", "imgproc/upload", accounts(202), CSV),
+    Row("GET", "imgproc/status/<uuid:job_id>", owners(200), fill={"job_id": "csv_job_id"}),
+    Row("GET", "imgproc/result/<uuid:job_id>", owners(200), fill={"job_id": "csv_job_id"}),
+    Row("GET", "imgproc/check_db_connection", everybody(200)),
+    Row("GET", "api/webhooks", accounts(200)),
+    Row("POST", "api/webhooks", accounts(400)),
+    Row("POST", "api/webhooks/secret", accounts(201)),
+    Row("GET", "api/webhooks/deliveries", accounts(200)),
+    # Its receiver does not exist: it is still on its way.
+    Row("POST", "api/webhooks/deliveries/<uuid:delivery_id>/replay", owners(409)),
+    Row("GET", "api/webhooks/<uuid:endpoint_id>", owners(200)),
+    Row("DELETE", "api/webhooks/<uuid:endpoint_id>", owners(204)),
     # The page itself, or its sign-in form.
     Row("GET", "", everybody(200)),
     # Open to all, under names and tokens that nobody can guess.
@@ -186,19 +203,34 @@ def crowd(stack: Stack, closed: str) -> Iterator[Crowd]:
     crowd.close()
 
 
-@pytest.fixture
-def things(crowd: Crowd) -> dict[str, str]:
-    """Alice's things, fresh for each test."""
+@pytest.fixture(scope="module")
+def lasting_things(crowd: Crowd) -> dict[str, str]:
+    """Those of Alice's things that no request takes away."""
     alice = crowd.accounts["owner"]
-    shown = alice.upload(("a.jpg", photo(2, 60, 40))).json()["image"]
-    link = alice.client.post(f"/api/images/{shown['id']}/links", json={"expire_time": 300}).json()["url"]
+    told = alice.multi([("a.jpg", photo(4, 60, 40))], data={"webhook_url": RECEIVER}).json()["job_id"]
+    fetched = alice.client.post("/imgproc/upload", **CSV).json()["request_id"]
+    for job_id in (told, fetched):
+        alice.finished(job_id)
+    [delivery] = alice.client.get("/api/webhooks/deliveries", params={"job": told}).json()["results"]
+    return {"csv_job_id": fetched, "delivery_id": delivery["id"]}
+
+
+@pytest.fixture
+def things(crowd: Crowd, lasting_things: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Alice's things, fresh for each test."""
+    client = crowd.accounts["owner"].client
+    shown = crowd.accounts["owner"].upload(("a.jpg", photo(2, 60, 40))).json()["image"]
+    link = client.post(f"/api/images/{shown['id']}/links", json={"expire_time": 300}).json()["url"]
+    endpoint = client.post("/api/webhooks", json={"url": RECEIVER}).json()["id"]
     _, _, key, file = shown["renditions"][0]["url"].split("/")
-    ids = {"image_id": shown["id"], "job_id": shown["job_id"]}
-    return {**ids, "token": link.rpartition("/")[2], "key": key, "file": file}
+    ids = {"image_id": shown["id"], "job_id": shown["job_id"], "endpoint_id": endpoint}
+    yield {**lasting_things, **ids, "token": link.rpartition("/")[2], "key": key, "file": file}
+    client.delete(f"/api/webhooks/{endpoint}")
 
 
-def filled(route: str, things: dict[str, str]) -> str:
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: things[match[1]], route)
+def filled(route: str, things: dict[str, str], fill: dict[str, str] | None = None) -> str:
+    names = fill or {}
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: things[names.get(match[1], match[1])], route)
 
 
 def expire(stack: Stack, token: str) -> None:
@@ -222,7 +254,7 @@ def test_every_route_answers_each_caller(
     callers = Crowd(stack, closed) if row.ends_tokens else crowd
     seen = {}
     for caller in CALLERS:
-        url = f"{callers.bases[caller]}/{filled(row.route, things)}"
+        url = f"{callers.bases[caller]}/{filled(row.route, things, row.fill)}"
         answer = httpx.request(row.method, url, headers=callers.headers[caller], timeout=60, **row.send)
         seen[caller] = answer.status_code
         if answer.status_code >= 400:
@@ -245,7 +277,8 @@ def test_after_a_downgrade_no_route_shows_what_the_plan_gives_no_more(stack: Sta
             rich = dora.upload(("a.jpg", photo(3, 600, 500))).json()["image"]
             ids = {"image_id": rich["id"], "job_id": rich["job_id"]}
             rows = [row for row in ROWS if row.expected["none"] == 401 and row.method == "GET"]
-            paths = {row.route: filled(row.route, ids) for row in rows if row.route not in LOGS}
+            about = [row.route for row in rows if row.route not in LOGS and "endpoint_id" not in row.route]
+            paths = {route: filled(route, ids) for route in about}
             before = "".join(dora.client.get(path).text for path in paths.values() if "/original" not in path)
             assert "thumbnail-400" in before
             assert '/original"' in before

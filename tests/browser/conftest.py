@@ -14,7 +14,7 @@ from tests.feed.people import CLOSED
 from tests.stack import Stack, free_port
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -25,13 +25,18 @@ _FLAGS = (
 )
 
 
+def chromium() -> str | None:
+    """The path of the system's Chromium."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    found = chromium()
     if found is None:
         pytest.skip("there is no Chromium: install one (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=_FLAGS)
+        running = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield running
         running.close()
 

@@ -105,7 +105,12 @@ class Person:
     async def socket(self, query: str = "") -> FeedSocket:
         url = f"{self.url.replace('http', 'ws')}/ws/feed/{query}"
         connection = await websockets.connect(
-            url, subprotocols=["imageapi", f"bearer.{self.token}"], max_size=None, proxy=None
+            url,
+            subprotocols=["imageapi", f"bearer.{self.token}"],
+            max_size=None,
+            max_queue=None,
+            ping_interval=None,
+            proxy=None,
         )
         return FeedSocket(connection)
 

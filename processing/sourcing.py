@@ -197,8 +197,9 @@ def _store(image: Image, path: Path, fetched: Fetched, shape: Probe) -> None:
 def _hand_on(image: Image, key: str, fetched: Fetched, shape: Probe) -> bool:
     """Writes what the image is, and sends it to the pixels; whether the bytes under `key` are its own now."""
     with transaction.atomic():
-        # The owner's row is the lock under which same contents find each other.
-        get_user_model().objects.select_for_update().only("pk").get(pk=image.owner_id)
+        # The owner's row is the lock under which same contents find each other; those that only refer to it
+        # (a delivery, written by who holds this image's row) must not wait for it.
+        get_user_model().objects.select_for_update(no_key=True).only("pk").get(pk=image.owner_id)
         first = _twin(image, fetched.checksum)
         waits = first is not None and first.status != Status.COMPLETED
         changed = Image.objects.filter(id=image.id, status=Status.PENDING, attempt=image.attempt).update(

@@ -37,8 +37,9 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
         (i.status = 'processing' AND i.lease_until < now()
             AND (i.sent_at IS NULL OR i.sent_at < now() - %(again)s))
         OR (i.status = 'pending' AND (i.lease_until IS NULL OR i.lease_until < now())
-            AND (i.sent_at IS NULL OR i.sent_at < now() - CASE i.checksum WHEN '' THEN %(unfetched)s
-                                                          ELSE %(forgotten)s END)))
+            AND (i.sent_at IS NULL OR i.sent_at < now() - CASE
+                WHEN i.checksum = '' AND (SELECT kind FROM processing_job WHERE id = i.job_id) = 'csv'
+                THEN %(unfetched)s ELSE %(forgotten)s END)))
       AND NOT EXISTS (SELECT 1 FROM processing_image first
           WHERE first.id = i.duplicate_of_id AND first.status IN ('pending', 'processing'))
     ORDER BY i.id LIMIT %(most)s FOR UPDATE SKIP LOCKED

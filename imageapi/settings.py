@@ -193,7 +193,13 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         # One channel a process carries every hint; a lost one is found by its sequence number.
-        "CONFIG": {"hosts": [CHANNELS_REDIS_URL], "capacity": 10_000, "expiry": 60, "prefix": "imageapi"},
+        "CONFIG": {
+            # channels_redis waits five seconds for a message, redis-py by itself no longer than that.
+            "hosts": [{"address": CHANNELS_REDIS_URL, "socket_timeout": 15}],
+            "capacity": 10_000,
+            "expiry": 60,
+            "prefix": "imageapi",
+        },
     }
 }
 

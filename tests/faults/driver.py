@@ -83,7 +83,9 @@ def rows(stack: Stack, query: str, *values: object) -> list[tuple]:
         connection.cursor() as cursor,
     ):
         cursor.execute(query, values)
-        return cursor.fetchall()
+        found = cursor.fetchall()
+        connection.commit()
+        return found
 
 
 def assert_nothing_lost(api: Api, stack: Stack, job_id: str, total: int, seconds: float = 120) -> None:

@@ -1,7 +1,7 @@
 """A tree of files on this machine into an account: copied, hashed, taken in some at a time.
 
-Resumable because it keeps no state of its own: what the account already holds, by checksum, is passed over, and
-what a broken-off run had in hand is in the account whole or not at all.
+Resumable because it keeps no state of its own: what the account already holds, by checksum, is passed over,
+and what a broken-off run had in hand is in the account whole or not at all.
 """
 
 from __future__ import annotations

@@ -147,8 +147,8 @@ def _write(
 def _drop_unnamed(keys: Sequence[str]) -> None:
     """Removes what was stored for rows that are not there.
 
-    Looked up, because a failure may come after the commit, or leave open whether there was one: a file too many
-    is better than a row without its bytes.
+    Looked up, because a failure may come after the commit, or leave open whether there was one: a file too
+    many is better than a row without its bytes.
     """
     try:
         named = set(Image.objects.filter(key__in=keys).values_list("key", flat=True))

@@ -86,7 +86,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _until_asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C or SIGTERM lets the job in hand end; the second ends at once, as the system does it."""
+    """The first Ctrl-C or SIGTERM lets the job in hand end; the second ends at once."""
     signals: list[int] = []
     before: dict[int, Any] = {}
 

@@ -32,8 +32,8 @@ bench: $(VENV)/.tests ## measure, each figure beside its limit or peer
 faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on
 	@exec $(PY) -m pytest tests/faults -m "slow or not slow"
 
-hostile: $(VENV)/.tests ## send what nobody should send
-	@exec $(PY) -m pytest tests/hostile -m "slow or not slow"
+hostile: $(VENV)/.tests ## send what nobody should send; CORPUS=DIR sends every file of a folder too
+	@CORPUS="$(CORPUS)" exec $(PY) -m pytest tests/hostile -m "slow or not slow"
 
 load: $(VENV)/.tests ## many clients at once
 	@exec $(PY) -m benchmarks.load

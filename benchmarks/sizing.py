@@ -18,7 +18,7 @@ PIXELS = ((0.5, 14.0), (1.0, 22.0), (2.3, 73.0), (18.0, 177.0))
 WEB_MS = 0.9  # one file of a batch request in the web server
 COMMIT_MS = 1.0  # one image's share of claim, settle and count, in the worker
 STATEMENTS = 0.3  # one image's share of the database's statements
-ROW_BYTES = 2_500  # rows and indexes of one completed image: image, hues, events
+ROW_BYTES = 3_050  # rows and indexes of one completed image: image, hues, events
 RENDITION_SHARE = 0.2  # assumed: of the original's bytes
 # Assumed, not measured: statements a second, each of many rows, that one primary on a good machine takes.
 DATABASE_STATEMENTS = 10_000.0

@@ -16,7 +16,11 @@ from imageapi.observed import Observed  # noqa: E402
 from realtime.longpoll import LongPoll  # noqa: E402
 from realtime.urls import sockets  # noqa: E402
 from uploads.access import SocketAccess  # noqa: E402
+from uploads.single import SingleUploadWait  # noqa: E402
 
 application = ProtocolTypeRouter(
-    {"http": Observed(LongPoll(PooledASGIHandler())), "websocket": SocketAccess(sockets)}
+    {
+        "http": Observed(SingleUploadWait(LongPoll(PooledASGIHandler()))),
+        "websocket": SocketAccess(sockets),
+    }
 )

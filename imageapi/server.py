@@ -79,7 +79,7 @@ class _Channel(http.HTTPChannel):
 
     def _send100Continue(self) -> None:
         if not self.refused:
-            super()._send100Continue()
+            cast("Any", super())._send100Continue()
 
     def lineLengthExceeded(self, _line: bytes) -> None:
         self.refuse(
@@ -125,7 +125,12 @@ class _Request(WebRequest):
 
     def process(self) -> Any:
         self._arrived()
-        return None if self.channel.refused else super().process()
+        if self.channel.refused:
+            return None
+        if not all(map(bytes.isascii, self.requestHeaders.getRawHeaders(b"sec-websocket-protocol", ()))):
+            # daphne would read them as ASCII, and answer 500.
+            return self.basic_error(400, b"Bad Request", "Subprotocols are ASCII.")
+        return super().process()
 
     def connectionLost(self, reason: Any) -> None:
         self._arrived()
@@ -141,10 +146,14 @@ class _Request(WebRequest):
         if self._response_started:
             self.finish()
             return
-        content = json.dumps(problem_body(status, "server_error" if status >= 500 else "bad_request", body))
-        headers = [(b"Content-Type", b"application/problem+json")]
+        code = "server_error" if status >= 500 else "bad_request"
+        content = json.dumps(problem_body(status, code, body)).encode()
+        headers = [
+            (b"Content-Type", b"application/problem+json"),
+            (b"Content-Length", str(len(content)).encode()),
+        ]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": content.encode()})
+        self.handle_reply({"type": "http.response.body", "body": content})
 
     # The push producer of a streamed answer (twisted.internet.interfaces.IPushProducer).
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from imageapi import database, embedded, env, logs
+from imageapi import database, embedded, env, logs, media
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
@@ -26,9 +26,11 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY", "") or _kept_secret(HOME / "secret_key")
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
-LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]  # always allowed: health checks ask there
 # Elsewhere than on loopback requests carry credentials, which the page of another site does not have.
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", LOOPBACK if HOST in ("localhost", "127.0.0.1", "::1") else ["*"])
+ALLOWED_HOSTS = LOOPBACK + env.listing(
+    "ALLOWED_HOSTS", [] if HOST in ("localhost", "127.0.0.1", "::1") else ["*"]
+)
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
 DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))
@@ -67,6 +69,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "uploads.limits.RateLimitHeaders",
 ]
 ROOT_URLCONF = "imageapi.urls"
 ASGI_APPLICATION = "imageapi.asgi.application"
@@ -101,7 +104,9 @@ USE_TZ = True
 APPEND_SLASH = False  # every path answers with and without its slash; a redirect would lose a POST
 CSRF_FAILURE_VIEW = "uploads.problems.csrf_failure"
 STATIC_URL = "/static/"
-STATIC_ROOT = HOME / "static"
+STATIC_ROOT = env.text(
+    "IMAGEAPI_STATIC_ROOT", None
+)  # collected files, in an image; else found where they are
 WHITENOISE_USE_FINDERS = True  # no collectstatic step for `make up`
 WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -120,15 +125,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 MEDIA_ROOT = HOME / "media"
 MEDIA_URL = "/media/"
+MEDIA_BASE_URL = env.url("IMAGEAPI_MEDIA_BASE_URL", "", schemes=("http", "https")).rstrip("/")
 STORAGES: dict[str, Any] = {
-    "originals": {
-        "BACKEND": "processing.storage.DurableFiles",
-        "OPTIONS": {"location": MEDIA_ROOT / "originals"},
-    },
-    "renditions": {
-        "BACKEND": "processing.storage.Files",
-        "OPTIONS": {"location": MEDIA_ROOT / "renditions"},
-    },
+    **media.storages(MEDIA_ROOT),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 INCOMING_DIR = MEDIA_ROOT / "incoming"
@@ -136,6 +135,10 @@ INCOMING_DIR = MEDIA_ROOT / "incoming"
 # Limits of the machine; the limits of an account are its plan's.
 
 MAX_PIXELS = env.integer("IMAGEAPI_MAX_PIXELS", 120_000_000, low=1_000_000, high=1_000_000_000)
+# What one pool process may take. The greediest decoder seen (a TIFF of floats) takes 21 bytes a pixel.
+IMAGE_MEMORY_BYTES = 2**20 * env.integer(
+    "IMAGEAPI_IMAGE_MEMORY_MB", 512 + MAX_PIXELS * 24 // 2**20, low=256, high=1_048_576
+)
 MAX_BODY_BYTES = 1024 * 1024 * env.integer("IMAGEAPI_MAX_BODY_MB", 2048, low=1, high=1_048_576)
 BODY_SECONDS = env.integer("IMAGEAPI_BODY_SECONDS", 600, low=5, high=86_400)
 WEB_THREADS = env.integer("IMAGEAPI_WEB_THREADS", 16, low=2, high=256)
@@ -152,12 +155,20 @@ LEASE = timedelta(seconds=10)
 MAX_ATTEMPTS = 3
 IMAGE_SECONDS = env.integer("IMAGEAPI_IMAGE_SECONDS", 30, low=1, high=600)
 
+# Other hosts: images named in CSV files, receivers of webhooks
+
+ALLOW_PRIVATE_URLS = env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False)
+FETCH_SECONDS = env.integer("IMAGEAPI_FETCH_SECONDS", 30, low=1, high=600)
+FETCH_PER_HOST = env.integer("IMAGEAPI_FETCH_PER_HOST", 8, low=1, high=64)
+WEBHOOK_SECONDS = 15
+
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # a poison image must not loop: the lease brings it back, counted
+CELERY_DB_REUSE_MAX = 1_000_000  # tasks; see _check_connection in imageapi/celery.py
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -195,8 +206,9 @@ REST_FRAMEWORK = {
         "uploads.access.AnonymousPlanAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["uploads.limits.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["uploads.json_body.JSONBody"],
     "DEFAULT_SCHEMA_CLASS": "uploads.schema.describe.Schema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": None,
@@ -224,6 +236,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test holds the schema against real answers instead
 }
 
 LOG_FORMAT = env.choice("IMAGEAPI_LOG_FORMAT", "keyvalue", options=["keyvalue", "json"])
@@ -239,6 +252,9 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "celery": {"level": "WARNING"},
+        # The answer is a 400; a stack trace for each would let anybody fill the log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "httpx": {"level": "WARNING"},  # it would write every address, with the secrets in some
         **{
             name: {"level": env.choice("LOG_LEVEL", "INFO", options=["DEBUG", "INFO", "WARNING", "ERROR"])}
             for name in ("imageapi", "uploads", "processing", "realtime")

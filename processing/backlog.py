@@ -48,7 +48,9 @@ def messages() -> dict[str, int]:
     """Messages waiting in the broker, by queue. Raises OperationalError (kombu) or OSError."""
     with current_app.connection_for_write() as broker:
         channel: Any = broker.channel()  # a declared queue answers with its length
-        return {name: channel.queue_declare(name).message_count for name in dispatch.ALL_QUEUES}
+        return {
+            name: channel.queue_declare(name).message_count for name in (*dispatch.ALL_QUEUES, dispatch.FETCH)
+        }
 
 
 def pulse_age() -> float | None:

@@ -7,17 +7,19 @@ import hashlib
 import logging
 import time
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from processing import storage, timing
+from processing import canvas, storage, timing, turns
 from processing.claims import Claim, LeaseKeeper, claim, release
 from processing.deadline import deadline
 from processing.imaging import ImageFailed, Made, Recipe, make
 from processing.ledger import Outcome, settle
 from processing.models import Status
+from processing.originals import remove_unkept
 
 if TYPE_CHECKING:
     import uuid
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 DATABASE_PATIENCE = 60.0
+# Before another try: a storage that is restarted is back after the first, a mended one after the second.
+_PAUSES = [timedelta(seconds=5), timedelta(seconds=60)]
 
 
 def process(ids: Sequence[uuid.UUID]) -> int:
@@ -42,6 +46,7 @@ def process(ids: Sequence[uuid.UUID]) -> int:
                 batch.add(waiting[0], develop(waiting[0]))
                 waiting.pop(0)
             batch.flush()
+            patiently(lambda: turns.give({held.image.job_id for held in claims if held.canvas}))
         finally:
             # Told to stop: what is made is kept, the rest goes back uncounted, for another worker, at once.
             if waiting:
@@ -61,7 +66,8 @@ class Batch:
     def add(self, held: Claim, outcome: Outcome | None) -> None:
         if outcome is None:
             self._keeper.drop(held.image.id)
-            patiently(lambda: release([held], counted=True))
+            wait = _PAUSES[min(held.image.attempt, len(_PAUSES)) - 1]
+            patiently(lambda: release([held], counted=True, wait=wait))
         else:
             self._outcomes.append(outcome)
         if len(self._outcomes) >= settings.FLUSH_IMAGES or time.monotonic() >= self._due:
@@ -69,8 +75,10 @@ class Batch:
 
     def flush(self) -> None:
         started = time.perf_counter()
-        patiently(lambda: settle(self._outcomes))
+        settled = patiently(lambda: settle(self._outcomes))
         timing.told(self._outcomes, time.perf_counter() - started)
+        # The rows that name the renditions are committed: only now may an uploaded file go.
+        patiently(lambda: remove_unkept(settled))
         for outcome in self._outcomes:
             self._keeper.drop(outcome.id)
         self._outcomes = []
@@ -118,6 +126,9 @@ def _copied(held: Claim) -> Outcome | None:
 
 def _made(held: Claim) -> Outcome:
     image = held.image
+    if held.canvas is not None:
+        drawn = canvas.draw(image, held.canvas)
+        patiently(lambda: canvas.note(image, drawn))
     made = _make(image.key, Recipe.from_json(held.recipe))
     with timing.lap("store"):
         renditions = _store(image.key, made)

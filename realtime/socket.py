@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from realtime.hub import Told
+    from realtime.hub import Shown, Told
 
 NO_CREDENTIALS, NOT_YOURS, TOO_MANY = 4401, 4404, 4429
 SUBPROTOCOL = "imageapi"
@@ -90,5 +90,8 @@ class Socket(AsyncWebsocketConsumer):
     async def on_events(self, events: Sequence[Told]) -> None:
         """Events of the job or the account that this socket follows, in order."""
 
-    async def on_removed(self, images: Sequence[str]) -> None:
+    async def on_removed(self, images: Sequence[UUID]) -> None:
         """Images of the account that are gone."""
+
+    async def on_restored(self, images: Sequence[Shown]) -> None:
+        """Images of the account that were gone, and are there again."""

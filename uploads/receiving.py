@@ -7,15 +7,17 @@ import os
 import re
 import tempfile
 import unicodedata
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
+from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser, DataAndFiles
 
 from uploads.problems import Refused
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 MAX_NAME = 255
+_CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1")  # the last are said, not meant
 
 
 @dataclass(slots=True)
@@ -61,6 +64,16 @@ def shown_name(name: str) -> str:
     return f"{stem[: MAX_NAME - len(suffix) - 1]}.{suffix}"
 
 
+# A 2xx stands for bytes on the disk, also after a power cut. The files of a request go there side by side,
+# while the next ones arrive: the file system then writes its journal once for several.
+_disk = ThreadPoolExecutor(8, thread_name_prefix="disk")
+
+
+def _to_disk(file: IO[bytes]) -> None:
+    with file:
+        os.fsync(file.fileno())
+
+
 class _Landing(FileUploadHandler):
     """Writes the files of the wanted field to `incoming/`, next to where they will stay."""
 
@@ -73,6 +86,7 @@ class _Landing(FileUploadHandler):
         self.most = most
         self.received: list[Received] = []
         self._file: IO[bytes] | None = None
+        self._landing: list[Future[None]] = []
 
     def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> None:
         super().new_file(field_name, file_name, *args, **kwargs)
@@ -103,15 +117,22 @@ class _Landing(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> None:
         assert self._file is not None
-        if not self.received[-1].too_large:
-            os.fsync(self._file.fileno())  # a 2xx stands for bytes on the disk, also after a power cut
-        self._file.close()
-        self._file = None
+        file, self._file = self._file, None
         self.received[-1].checksum = self._hash.hexdigest()
+        if self.received[-1].too_large:
+            file.close()
+        else:
+            self._landing.append(_disk.submit(_to_disk, file))
+
+    def landed(self) -> None:
+        """Waits until all files are on the disk; raises OSError where one could not be written."""
+        for landing in self._landing:
+            landing.result()
 
     def discard(self) -> None:
         if self._file is not None:
             self._file.close()
+        wait(self._landing)
         for file in self.received:
             file.close()
 
@@ -150,15 +171,24 @@ class ImagesParser(BaseParser):
         meta = request.META
         if not meta.get("CONTENT_LENGTH"):
             raise Refused(411, "length_required", "Send the body with a Content-Length.")
+        _refuse_charset(media_type or "")
         plan = request.user.plan
         landing = _Landing(view.files_field, plan, min(plan.max_files, view.most_files))
         settings.INCOMING_DIR.mkdir(parents=True, exist_ok=True)
         try:
             data = _parse({**meta, "CONTENT_TYPE": media_type}, stream, landing)
+            landing.landed()
         except BaseException:
             landing.discard()
             raise
         return DataAndFiles(data, MultiValueDict({"received": landing.received}))
+
+
+def _refuse_charset(media_type: str) -> None:
+    """Text comes as UTF-8 (RFC 7578, section 5.1.2), and no client names the codec it is read with."""
+    charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
+    if charset.lower().replace("_", "-") not in _CHARSETS:
+        raise Refused(400, "malformed_multipart", f"Send text fields as UTF-8, not as {shown_name(charset)}.")
 
 
 class _Tail:
@@ -178,8 +208,8 @@ class _Tail:
 def _parse(meta: dict[str, Any], stream: Any, landing: _Landing) -> QueryDict:
     tail = _Tail(stream)
     try:
-        parser = _KeepEveryPart(meta, tail, [landing])
-        data, _ = parser.parse()
+        parser: Any = _KeepEveryPart(meta, cast("Any", tail), [landing])
+        data: QueryDict = parser.parse()[0]
         # Django takes a body that ends in the middle of a part for whole, and its last file with it.
         if b"--" + parser._boundary + b"--" not in tail.last:
             raise MultiPartParserError("it ends before its closing boundary")

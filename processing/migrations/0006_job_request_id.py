@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("processing", "0001_jobs_and_images"),
+        ("processing", "0005_job_purged"),
     ]
 
     operations = [

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MOST_KEPT = 1000
 STEPS = "fetch", "render", "store", "commit"
 
 
@@ -53,6 +54,8 @@ def of_image(develop: Callable[[Claim], Outcome | None]) -> Callable[[Claim], Ou
                 _tell(held, "again", {})
             else:
                 _Current.kept[held.image.id] = held, _Current.laps
+                while len(_Current.kept) > _MOST_KEPT:  # not everyone who makes an image tells it
+                    _Current.kept.pop(next(iter(_Current.kept)))
             return outcome
         finally:
             journal.request_id.reset(token)

@@ -5,7 +5,7 @@ Importing the package describes the views. drf-spectacular asks for it by the se
 
 from __future__ import annotations
 
-from uploads.schema import routes, security
+from uploads.schema import more, routes, security
 from uploads.schema.plain import complete, one_spelling
 
-__all__ = ["complete", "one_spelling", "routes", "security"]
+__all__ = ["complete", "more", "one_spelling", "routes", "security"]

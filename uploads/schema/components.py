@@ -105,6 +105,10 @@ COMPONENTS: dict[str, Shape] = {
     "Image": record(
         {
             **_UPLOADED,
+            # Of an address in a CSV nothing is known until it is fetched.
+            "checksum": {**CHECKSUM, "type": ["string", "null"]},
+            "width": COUNT,
+            "height": COUNT,
             "job_id": UUID,
             "status": {"enum": [status.value for status in IMAGE_STATUSES]},
             "uploaded_at": TIME,
@@ -181,6 +185,7 @@ COMPONENTS: dict[str, Shape] = {
             "checks": {"type": "object", "additionalProperties": TEXT},
         }
     ),
+    "Connection": record({"db_status": {"enum": ["connected", "disconnected"]}}),
     # Plans and usage grow with what plans can limit, so these two stay open.
     "Me": {
         "type": "object",

@@ -42,6 +42,24 @@ PATHS: dict[str, Shape] = {
         "The service can work",
         {"200": _json("OK", "Health"), "503": _json("A check failed, and says why", "Health")},
     ),
+    "/imgproc/check_db_connection": _get(
+        "operations",
+        "The database answers",
+        {"200": _json("OK", "Connection"), "503": _json("It does not", "Connection")},
+    ),
+    "/links/{token}": _get(
+        "images",
+        "The original behind an expiring link",
+        {
+            "200": {"description": "The bytes as uploaded", "content": {"image/*": {}}},
+            "206": {"description": "A part of them", "content": {"image/*": {}}},
+            "304": {"description": "Not modified"},
+            "404": {"description": "There is no such link", "content": _PROBLEM},
+            "410": {"description": "It has expired", "content": _PROBLEM},
+            "416": {"description": "No such part", "content": _PROBLEM},
+        },
+        ("token",),
+    ),
     "/metrics": _get(
         "operations",
         "Numbers for Prometheus",

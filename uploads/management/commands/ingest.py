@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+import signal
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,7 @@ _WIDTH = 30
 
 
 class Command(BaseCommand):
-    """Thin: the work is in uploads/ingest.py. Run it again after an interruption: it goes on where it was."""
+    """Thin: the work is in uploads/ingest.py. Run it again after an interruption: it goes on there."""
 
     help = "Copies the images below the folders into an account; what it already holds is passed over."
 
@@ -43,15 +47,15 @@ class Command(BaseCommand):
         if not 1 <= per_job <= 1000:
             raise CommandError("--per-job is a whole number from 1 to 1000.")
         request_id.set(f"ingest-{secrets.token_hex(8)}")
-        bar, progress = _Bar(self), Progress()
-        try:
-            files = files_below(folders)
+        logging.getLogger("processing").setLevel(logging.WARNING)  # the bar says it
+        bar, progress, files = _Bar(self), Progress(), files_below(folders)
+        with _until_asked_to_stop() as asked:
             for progress in ingest(owner, files, per_job=per_job):
                 bar.show(progress.files, len(files), _words(progress))
-            if wait:
-                self._wait(owner, progress)
-        except KeyboardInterrupt:
-            raise CommandError("Stopped. The same command goes on from here.", returncode=130) from None
+                if asked():
+                    raise CommandError("Stopped. The same command goes on from here.", returncode=130)
+        if wait:
+            self._wait(owner, progress)
         self._report(progress)
 
     def _wait(self, owner: User, progress: Progress) -> None:
@@ -78,6 +82,26 @@ class Command(BaseCommand):
             self.stderr.write(f"{path}: {code}: {detail}")
         if set(counts) - _NO_IMAGE:
             raise CommandError(", ".join(f"{count} {code}" for code, count in sorted(counts.items())))
+
+
+@contextmanager
+def _until_asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C or SIGTERM lets the job in hand end; the second ends at once."""
+    signals: list[int] = []
+    before: dict[int, Any] = {}
+
+    def note(number: int, _frame: Any) -> None:
+        signals.append(number)
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, note)
+    try:
+        yield lambda: bool(signals)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Bar:

@@ -65,7 +65,7 @@ class _Channel(http.HTTPChannel):
         if not self.requests and self._due is None:
             # A byte now and then would keep the connection open for ever: each one resets Twisted's timeout.
             self._due = reactor.callLater(header_seconds(), self._late)
-        super().dataReceived(data)
+        cast("Any", super()).dataReceived(data)
 
     def _late(self) -> None:
         self.refuse(
@@ -78,9 +78,9 @@ class _Channel(http.HTTPChannel):
             self._due.cancel()
         self._due = None
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Any = None) -> None:
         self.began()
-        super().connectionLost(reason)
+        cast("Any", super()).connectionLost(reason)
 
     def refuse(self, status: int, code: str, detail: str) -> None:
         """Answers at once, swallows what is still coming for a moment, then closes.
@@ -223,11 +223,12 @@ class _Factory(HTTPFactory):
 class _Socket(WebSocketProtocol):
     def sendMessage(self, *args: Any, **kwargs: Any) -> None:
         # The limit is for what clients send; autobahn holds it against our own frames, too.
-        most, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        limited = cast("Any", self)
+        most, limited.maxMessagePayloadSize = limited.maxMessagePayloadSize, 0
         try:
             super().sendMessage(*args, **kwargs)
         finally:
-            self.maxMessagePayloadSize = most
+            limited.maxMessagePayloadSize = most
 
 
 class _SocketFactory(WebSocketFactory):

@@ -15,7 +15,7 @@ from processing import permits
 from processing.claims import claim
 from processing.ids import uuid7
 from processing.ledger import Outcome, settle
-from processing.models import Image, Job, Status
+from processing.models import Delivery, Image, Job, Status
 from tests.cast import person, submitted
 from tests.drawing import photo
 from tests.keeping import made, taken_in
@@ -67,6 +67,10 @@ def filled(count: int) -> None:
         )
         for job in jobs
     )
+    Delivery.objects.bulk_create(
+        Delivery(owner_id=job.owner_id, job=job, url="https://a.invalid/hook", receiver="a", body="{}")
+        for job in jobs
+    )
 
 
 def asked(admin: Client, path: str) -> tuple[int, str]:
@@ -84,6 +88,7 @@ def asked(admin: Client, path: str) -> tuple[int, str]:
         (Image, "/admin/processing/image/?status__exact=completed&deleted=no&q=a.jpg", "look-thumbnail"),
         (Job, "/admin/processing/job/", 'class="look-bar"'),
         (User, "/admin/uploads/user/", 'class="look-bar"'),
+        (Delivery, "/admin/processing/delivery/", "https://a.invalid/hook"),
     ],
 )
 def test_a_page_of_a_thousand_rows_asks_no_more_than_one_of_a_single_row(

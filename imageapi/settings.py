@@ -187,7 +187,13 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         # One channel a process carries every hint; a lost one is found by its sequence number.
-        "CONFIG": {"hosts": [CHANNELS_REDIS_URL], "capacity": 10_000, "expiry": 60, "prefix": "imageapi"},
+        # It waits for hints 5 s at a time, redis-py for any answer 5 s: the wait must not look like a failure.
+        "CONFIG": {
+            "hosts": [{"address": CHANNELS_REDIS_URL, "socket_timeout": 15, "socket_connect_timeout": 2}],
+            "capacity": 10_000,
+            "expiry": 60,
+            "prefix": "imageapi",
+        },
     }
 }
 

@@ -27,6 +27,7 @@ from django.conf import settings
 from twisted.internet import defer
 from twisted.web import http
 
+from imageapi.metrics import SOCKETS_DROPPED
 from uploads.problems import body as problem_body
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _MAX_FRAME = 64 * 1024
 # A socket whose reader stands still may have this many bytes waiting for it.
 _MAX_WAITING = 4 * 1024 * 1024
 _LINGER = 2.0
+# For a request's first line and headers. The limit on the whole request begins with its headers.
+_HEADER_SECONDS = 20.0
 _GRACE = 5.0
 
 
@@ -56,6 +59,28 @@ class _Channel(http.HTTPChannel):
 
     MAX_LENGTH = 16_384
     refused = False
+    _due: Any = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self.requests and self._due is None:
+            # A byte now and then would keep the connection open for ever: each one resets Twisted's timeout.
+            self._due = reactor.callLater(header_seconds(), self._late)
+        cast("Any", super()).dataReceived(data)
+
+    def _late(self) -> None:
+        self.refuse(
+            408, "request_timeout", f"The request's first line took longer than {header_seconds():g} s."
+        )
+
+    def began(self) -> None:
+        """The first line is there: from now on the request looks after its time itself."""
+        if self._due is not None and self._due.active():
+            self._due.cancel()
+        self._due = None
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.began()
+        cast("Any", super()).connectionLost(reason)
 
     def refuse(self, status: int, code: str, detail: str) -> None:
         """Answers at once, swallows what is still coming for a moment, then closes.
@@ -92,6 +117,10 @@ class _Channel(http.HTTPChannel):
             self.refuse(400, "bad_request", "This is not HTTP as RFC 9112 writes it.")
 
 
+def header_seconds() -> float:
+    return min(_HEADER_SECONDS, settings.BODY_SECONDS)
+
+
 class _Request(WebRequest):
     """A request with a limit on its body and on its time, and a way to wait for its reader."""
 
@@ -99,10 +128,12 @@ class _Request(WebRequest):
         super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
         self._writable = asyncio.Event()
         self._writable.set()
-        self._deadline = reactor.callLater(settings.BODY_SECONDS, self._late)
+        self.channel.began()
+        self._seconds: float = header_seconds()
+        self._deadline = reactor.callLater(self._seconds, self._late)
 
     def _late(self) -> None:
-        detail = f"The request took longer than {settings.BODY_SECONDS} s to arrive."
+        detail = f"The request took longer than {self._seconds:g} s to arrive."
         self._refuse(408, "request_timeout", detail)
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
@@ -116,6 +147,8 @@ class _Request(WebRequest):
             detail = f"The body has {length:,} bytes; this server takes at most {settings.MAX_BODY_BYTES:,}."
             self._refuse(413, "body_too_large", detail)
         else:
+            self._seconds = settings.BODY_SECONDS
+            self._deadline.reset(self._seconds)
             super().gotLength(length)
 
     def _arrived(self) -> None:
@@ -145,10 +178,14 @@ class _Request(WebRequest):
         if self._response_started:
             self.finish()
             return
-        content = json.dumps(problem_body(status, "server_error" if status >= 500 else "bad_request", body))
-        headers = [(b"Content-Type", b"application/problem+json")]
+        code = "server_error" if status >= 500 else "bad_request"
+        content = json.dumps(problem_body(status, code, body)).encode()
+        headers = [
+            (b"Content-Type", b"application/problem+json"),
+            (b"Content-Length", str(len(content)).encode()),
+        ]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": content.encode()})
+        self.handle_reply({"type": "http.response.body", "body": content})
 
     # The push producer of a streamed answer (twisted.internet.interfaces.IPushProducer).
 
@@ -183,7 +220,20 @@ class _Factory(HTTPFactory):
         return protocol
 
 
+class _Socket(WebSocketProtocol):
+    def sendMessage(self, *args: Any, **kwargs: Any) -> None:
+        # The limit is for what clients send; autobahn holds it against our own frames, too.
+        limited = cast("Any", self)
+        most, limited.maxMessagePayloadSize = limited.maxMessagePayloadSize, 0
+        try:
+            super().sendMessage(*args, **kwargs)
+        finally:
+            limited.maxMessagePayloadSize = most
+
+
 class _SocketFactory(WebSocketFactory):
+    protocol = _Socket
+
     def setProtocolOptions(self, **options: Any) -> None:
         # A frame too large closes with 1009; dropped without a word, it would look like a broken network.
         super().setProtocolOptions(failByDrop=False, **options)
@@ -269,6 +319,7 @@ class Server(daphne.server.Server):
         if protocol.muted or transport is None or _waiting(transport) < _MAX_WAITING:
             return
         logger.warning("A socket's client stopped reading; it is dropped.")
+        SOCKETS_DROPPED.inc()
         protocol.serverClose(code=4429)
         protocol.muted = True
         reactor.callLater(10, transport.abortConnection)

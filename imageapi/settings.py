@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from imageapi import database, embedded, env, logs
+from imageapi import database, embedded, env, logs, media
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "imageapi.observed.remember_route",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -124,15 +125,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 MEDIA_ROOT = HOME / "media"
 MEDIA_URL = "/media/"
+MEDIA_BASE_URL = env.url("IMAGEAPI_MEDIA_BASE_URL", "", schemes=("http", "https")).rstrip("/")
 STORAGES: dict[str, Any] = {
-    "originals": {
-        "BACKEND": "processing.storage.DurableFiles",
-        "OPTIONS": {"location": MEDIA_ROOT / "originals"},
-    },
-    "renditions": {
-        "BACKEND": "processing.storage.Files",
-        "OPTIONS": {"location": MEDIA_ROOT / "renditions"},
-    },
+    **media.storages(MEDIA_ROOT),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 INCOMING_DIR = MEDIA_ROOT / "incoming"
@@ -140,6 +135,10 @@ INCOMING_DIR = MEDIA_ROOT / "incoming"
 # Limits of the machine; the limits of an account are its plan's.
 
 MAX_PIXELS = env.integer("IMAGEAPI_MAX_PIXELS", 120_000_000, low=1_000_000, high=1_000_000_000)
+# What one pool process may take. The greediest decoder seen (a TIFF of floats) takes 21 bytes a pixel.
+IMAGE_MEMORY_BYTES = 2**20 * env.integer(
+    "IMAGEAPI_IMAGE_MEMORY_MB", 512 + MAX_PIXELS * 24 // 2**20, low=256, high=1_048_576
+)
 MAX_BODY_BYTES = 1024 * 1024 * env.integer("IMAGEAPI_MAX_BODY_MB", 2048, low=1, high=1_048_576)
 BODY_SECONDS = env.integer("IMAGEAPI_BODY_SECONDS", 600, low=5, high=86_400)
 WEB_THREADS = env.integer("IMAGEAPI_WEB_THREADS", 16, low=2, high=256)
@@ -155,6 +154,13 @@ FLUSH_IMAGES = 64
 LEASE = timedelta(seconds=10)
 MAX_ATTEMPTS = 3
 IMAGE_SECONDS = env.integer("IMAGEAPI_IMAGE_SECONDS", 30, low=1, high=600)
+
+# Other hosts: images named in CSV files, receivers of webhooks
+
+ALLOW_PRIVATE_URLS = env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False)
+FETCH_SECONDS = env.integer("IMAGEAPI_FETCH_SECONDS", 30, low=1, high=600)
+FETCH_PER_HOST = env.integer("IMAGEAPI_FETCH_PER_HOST", 8, low=1, high=64)
+WEBHOOK_SECONDS = 15
 
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 
@@ -187,9 +193,9 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         # One channel a process carries every hint; a lost one is found by its sequence number.
-        # It waits for hints 5 s at a time, redis-py for any answer 5 s: the wait must not look like a failure.
         "CONFIG": {
-            "hosts": [{"address": CHANNELS_REDIS_URL, "socket_timeout": 15, "socket_connect_timeout": 2}],
+            # channels_redis waits five seconds for a message, redis-py by itself no longer than that.
+            "hosts": [{"address": CHANNELS_REDIS_URL, "socket_timeout": 15}],
             "capacity": 10_000,
             "expiry": 60,
             "prefix": "imageapi",
@@ -209,7 +215,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["uploads.limits.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["uploads.json_body.JSONBody"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "uploads.schema.describe.Schema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -225,25 +231,36 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "PREPROCESSING_HOOKS": ["uploads.schema.one_spelling"],
+    "POSTPROCESSING_HOOKS": ["uploads.schema.complete"],
+    "AUTHENTICATION_WHITELIST": [
+        "uploads.access.BearerAuthentication",
+        "uploads.access.CookieAuthentication",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test holds the schema against real answers instead
 }
 
+LOG_FORMAT = env.choice("IMAGEAPI_LOG_FORMAT", "keyvalue", options=["keyvalue", "json"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s", "datefmt": "%H:%M:%S"}
+        "keyvalue": {"()": "imageapi.logs.KeyValue"},
+        "json": {"()": "imageapi.logs.Json"},
     },
     "filters": {"news": {"()": "django.utils.log.CallbackFilter", "callback": logs.is_news}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["news"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["news"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "celery": {"level": "WARNING"},
         # The answer is a 400; a stack trace for each would let anybody fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "httpx": {"level": "WARNING"},  # it would write every address, with the secrets in some
         **{
             name: {"level": env.choice("LOG_LEVEL", "INFO", options=["DEBUG", "INFO", "WARNING", "ERROR"])}
             for name in ("imageapi", "uploads", "processing", "realtime")

@@ -22,6 +22,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from processing import metrics
 from processing.models import Job
 
 if TYPE_CHECKING:
@@ -56,12 +57,15 @@ class _Background:
         if self._waiting < 1000:  # Redis is frozen: more hints would only pile up
             self._waiting += 1
             asyncio.run_coroutine_threadsafe(self._send(message), self._loop)
+        else:
+            metrics.add("imageapi_pushes_dropped_total")
 
     async def _send(self, message: dict[str, Any]) -> None:
         try:
             async with asyncio.timeout(5):
                 await get_channel_layer().group_send(GROUP, message)
         except Exception as error:
+            metrics.add("imageapi_pushes_dropped_total")
             logger.warning("A push was lost, its readers will find the log: %s", error)
         finally:
             self._waiting -= 1

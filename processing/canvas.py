@@ -37,6 +37,11 @@ class Asked:
     def canvas(self) -> Canvas:
         return Canvas(self.width, self.height, self.seed)
 
+    def expected_bytes(self) -> int:
+        """About what its snapshots will take: within a twentieth of what PNGs of noise on white were."""
+        shares = [percent / 100 for percent in percentages(self.granular)]
+        return round(3 * self.canvas.pixels * sum(1.57 * share - 0.57 * share**2 for share in shares))
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:

@@ -23,6 +23,7 @@ from processing.ledger import move_counters
 from processing.models import UNFINISHED, Derivation, Image, Job, Status
 from processing.shapes import image_shape
 from processing.storage import rendition_name
+from processing.webhooks import enqueue
 
 if TYPE_CHECKING:
     import uuid
@@ -232,7 +233,7 @@ def _merged(image: Image, more: Iterable[dict[str, Any]], names: set[str]) -> li
 def _tell(job_id: uuid.UUID, *, images: Sequence[Image] = (), **counted: int) -> None:
     shapes = json.dumps([image_shape(image) for image in images])
     numbers = {"completed": 0, "failed": 0, "aborted": 0} | counted
-    move_counters([{"job_id": str(job_id), "images": shapes, **numbers}])
+    enqueue(move_counters([{"job_id": str(job_id), "images": shapes, **numbers}]), [])
 
 
 def _dispatch(rows: Sequence[Derivation]) -> None:

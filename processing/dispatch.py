@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TASK = "processing.tasks.process_images"
+FETCH_TASK = "processing.tasks.fetch_image"
 ALL_QUEUES = INTERACTIVE, BULK = "interactive", "bulk"
+# Not one of those that make pixels: a slow host holds a thread of the fetching worker, and nobody's pixels.
+FETCH = "fetch"
 QUEUES = {Job.Kind.SINGLE: INTERACTIVE, Job.Kind.MULTI: INTERACTIVE}
 
 
@@ -50,10 +53,17 @@ def chunks(images: Sequence[Image], *, one_each: bool) -> Iterator[list[uuid.UUI
         yield chunk
 
 
-def dispatch(images: Sequence[Image], kind: str) -> None:
+def is_to_be_fetched(image: Image, kind: str) -> bool:
+    return kind == Job.Kind.CSV and not image.checksum
+
+
+def dispatch(images: Sequence[Image], kind: str, *, alone: bool = False) -> None:
     """Sends the images to the workers; where the broker is away, the sweeper sends them later."""
-    one_each = kind in (Job.Kind.SINGLE, Job.Kind.MULTI)
-    if not send(chunks(images, one_each=one_each), queue_of(kind)):
+    away = [image for image in images if is_to_be_fetched(image, kind)]
+    here = [image for image in images if not is_to_be_fetched(image, kind)] if away else images
+    one_each = alone or kind in (Job.Kind.SINGLE, Job.Kind.MULTI)
+    sent = send(chunks(here, one_each=one_each), queue_of(kind))
+    if not (send(chunks(away, one_each=True), FETCH, task=FETCH_TASK) and sent):
         Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)
 
 
@@ -72,3 +82,15 @@ def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str = TASK) -
         logger.warning("The broker does not answer; the sweeper will send these images: %s", error)
         return False
     return True
+
+
+def ring(task: str, queue: str) -> None:
+    """Wakes whoever sees to `task`. Only a hint: a task that is rung for finds its own work."""
+    if _fuse.blown:
+        return
+    try:
+        with current_app.producer_or_acquire() as producer:
+            current_app.send_task(task, queue=queue, producer=producer, retry=False, expires=60)
+    except (OperationalError, OSError) as error:
+        _fuse.blow()
+        logger.warning("The broker does not answer; beat will ring for %s: %s", task, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,20 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from processing import derive
+from processing import derive, turns
 from processing.dispatch import dispatch
 from processing.ids import uuid7
 from processing.imaging import Recipe
+from processing.journal import request_id
 from processing.ledger import record
 from processing.models import UNFINISHED, Image, Job, Status
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Sequence
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,14 @@ def submit(
         recipe=recipe.to_json(),
         total=len(files),
         webhook_url=webhook_url,
+        request_id=request_id.get(),
         created_at=timezone.now(),
     )
     images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
     Image.objects.bulk_create(images)
     transaction.on_commit(lambda: dispatch([image for image in images if image.sent_at], kind))
+    fields = {"job": job.id, "kind": kind, "images": len(images), "account": owner_id}
+    transaction.on_commit(lambda: logger.info("job submitted", extra=fields))
     return job, images
 
 
@@ -113,15 +121,21 @@ def retry(job: Job, *, only: Collection[uuid.UUID] | None = None) -> int:
     """
     if job.kind == Job.Kind.DERIVE:
         return derive.retry(job)
+    in_turns = job.kind == Job.Kind.CANVAS
     with transaction.atomic():
         failed = list(job.images.select_for_update().filter(status=Status.FAILED).order_by("id"))
         failed = [image for image in failed if only is None or image.id in only]
         Image.objects.filter(id__in=[image.id for image in failed]).update(
-            status=Status.PENDING, attempt=0, error_code="", error_detail="", finished_at=None, sent_at=Now()
+            status=Status.PENDING,
+            attempt=0,
+            error_code="",
+            error_detail="",
+            finished_at=None,
+            sent_at=turns.HELD if in_turns else Now(),
         )
         again = [_undone(image) for image in failed]
         record(again, undone=True)
-        transaction.on_commit(lambda: dispatch(again, job.kind))
+        transaction.on_commit(lambda: turns.give([job.id]) if in_turns else dispatch(again, job.kind))
     return len(failed)
 
 

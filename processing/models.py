@@ -10,10 +10,29 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from processing.ids import uuid7
+from processing.source_models import Source
+from processing.webhook_models import Delivery, Endpoint, SigningSecret, WebhookEvent
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Sequence
+
+
+__all__ = [
+    "IMAGE_STATUSES",
+    "UNFINISHED",
+    "Delivery",
+    "Endpoint",
+    "Event",
+    "Image",
+    "ImageHue",
+    "Job",
+    "Pulse",
+    "SigningSecret",
+    "Source",
+    "Status",
+    "WebhookEvent",
+]
 
 
 class Status(models.TextChoices):
@@ -50,10 +69,14 @@ class Job(models.Model):
     completed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     aborted = models.PositiveIntegerField(default=0)
+    purged = models.PositiveIntegerField(
+        default=0, help_text="Images that were deleted, and whose rows are gone; the counters keep them."
+    )
     seq = models.PositiveIntegerField(default=0, help_text="The number of the last event.")
     recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
     canvas = models.JSONField(null=True, blank=True, help_text="What to draw: processing.canvas.Asked.")
     webhook_url = models.TextField(blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="", help_text="For the logs.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from processing import permits, storage, usage
 from processing.announce import announce_removed, announce_restored
 from processing.discards import discard
 from processing.ledger import index_hues
-from processing.models import UNFINISHED, Image, ImageHue, ImageQuerySet
+from processing.models import UNFINISHED, Image, ImageHue, ImageQuerySet, Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,10 +63,17 @@ def _purge_account(owner_id: int) -> int:
             due = _purgeable().of(owner_id).order_by("deleted_at")[:_ROUND]
             images = list(due.select_for_update(skip_locked=True, of=("self",)))
             Image.objects.filter(id__in=[image.id for image in images]).delete()
+            _count_purged(images)
             _discard_files(owner_id, images)
         count += len(images)
         if len(images) < _ROUND:
             return count
+
+
+def _count_purged(images: Sequence[Image]) -> None:
+    """Keeps a job's counters checkable: rows that are there + rows purged = its total."""
+    for job_id, count in sorted(Counter(image.job_id for image in images).items()):
+        Job.objects.filter(id=job_id).update(purged=F("purged") + count)
 
 
 def _discard_files(owner_id: int, images: Sequence[Image]) -> None:

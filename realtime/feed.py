@@ -21,6 +21,7 @@ from django.db import Error
 from processing import feed, trash
 from processing.feed import Near
 from processing.models import Image
+from processing.owners import plan_of
 from processing.shapes import image_shape
 from realtime.hub import Shown, hub
 from realtime.socket import TOO_MANY, Socket
@@ -91,6 +92,8 @@ class FeedSocket(Socket):
         self._waiting = deque()
         try:
             images, end = await self._read(count)
+            # Read anew: a socket may outlive the plan it was opened under.
+            plan = await _in_reader(plan_of)(self.owner_id)
         except Error:
             await self.close(_TRY_AGAIN_LATER)
             return
@@ -101,7 +104,7 @@ class FeedSocket(Socket):
                 "type": "feed.images",
                 "hue": self._near.hue,
                 "tolerance": self._near.tolerance,
-                "images": [image_shape(image) for image in images],
+                "images": [image_shape(image, plan) for image in images],
                 "end": end,
             }
         )

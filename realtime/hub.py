@@ -28,6 +28,7 @@ from django.utils import timezone
 from processing import feed
 from processing.announce import GROUP
 from processing.models import Event, Image, Job, Status
+from processing.owners import plan_of
 from processing.shapes import ImageShape, image_shape, job_shape
 
 logger = logging.getLogger(__name__)
@@ -331,7 +332,8 @@ def _read(
 
 def _in_feed(owner_id: int, images: Sequence[UUID]) -> list[Shown]:
     rows = Image.objects.of(owner_id).visible().filter(id__in=images, status=Status.COMPLETED)
-    return [Shown.of(image_shape(image)) for image in rows]
+    plan = plan_of(owner_id)
+    return [Shown.of(image_shape(image, plan)) for image in rows]
 
 
 hub = Hub()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from processing import jobs, storage, usage
 from processing.imaging import ImageFailed, Probe, Recipe, probe
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from uploads.models import Plan, User
     from uploads.receiving import Received
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ def take_in(
                 _store(files, stored, known=set())
                 _write(owner.id, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
     except BaseException:
-        storage.drop_originals(stored)
+        _drop_unnamed(stored)
         raise
     finally:
         for file in received:
@@ -156,6 +160,20 @@ def _write(
         receipt.rejected = sorted(rejected, key=lambda item: item["index"])
         if inside:
             inside(receipt)
+
+
+def _drop_unnamed(keys: Sequence[str]) -> None:
+    """Removes what was stored for rows that are not there.
+
+    Looked up, because a failure may come after the commit, or leave open whether there was one: a file too
+    many is better than a row without its bytes.
+    """
+    try:
+        named = set(Image.objects.filter(key__in=keys).values_list("key", flat=True))
+    except DatabaseError as error:
+        logger.warning("kept what may be nobody's", extra={"files": len(keys), "error": str(error)})
+        return
+    storage.drop_originals(key for key in keys if key not in named)
 
 
 def _charge(

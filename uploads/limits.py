@@ -58,6 +58,12 @@ end
 return {admitted, current, previous, tostring(elapsed)}
 """
 
+_TAKE_BACK = """
+if (tonumber(redis.call('HGET', KEYS[1], 'current')) or 0) > 0 then
+    redis.call('HINCRBY', KEYS[1], 'current', -1)
+end
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -108,8 +114,8 @@ def _client() -> redis.Redis:
 
 
 @cache
-def _script() -> Any:
-    return _client().register_script(_ADMIT)
+def _script(text: str) -> Any:
+    return _client().register_script(text)
 
 
 def _key(name: str) -> str:
@@ -122,12 +128,18 @@ def forget(name: str) -> None:
         _client().delete(_key(name))
 
 
+def take_back(name: str) -> None:
+    """Uncounts one."""
+    with suppress(redis.RedisError):
+        _script(_TAKE_BACK)(keys=[_key(name)])
+
+
 def count(name: str, limit: int, seconds: int = MINUTE) -> Rate | None:
     """Counts one more under `name` where `limit` a window of `seconds` admits it; None without Redis."""
     if _fuse.blown:
         return None
     try:
-        admitted, current, previous, elapsed = _script()(keys=[_key(name)], args=[seconds, limit])
+        admitted, current, previous, elapsed = _script(_ADMIT)(keys=[_key(name)], args=[seconds, limit])
     except redis.RedisError as error:
         _fuse.blow()
         logger.warning("Redis does not answer; no limits for a few seconds: %s", error)

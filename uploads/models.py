@@ -74,3 +74,23 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class CsvRow(models.Model):
+    """One line of a CSV of image addresses; its images are `count` of the job's, from `first_index` on."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="csv_rows", db_index=False)
+    line = models.PositiveIntegerField()
+    serial = models.TextField()
+    product = models.TextField()
+    urls = models.TextField(help_text="As they came, parted by commas.")
+    first_index = models.PositiveIntegerField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "line"], name="csv_row_once_in_its_job")
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.product}"

@@ -20,6 +20,7 @@ from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework.exceptions import APIException
 
+from processing.storage import StorageUnavailable
 from uploads.refusals import Refused
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ _KNOWN: list[tuple[type[BaseException] | tuple[type[BaseException], ...], Callab
     (
         (OperationalError, InterfaceError),
         lambda: Refused(503, "unavailable", "The database does not answer; try again.", retry_after=2),
+    ),
+    (
+        StorageUnavailable,
+        lambda: Refused(503, "storage_unavailable", "The storage does not answer; try again.", retry_after=5),
     ),
     (
         RequestDataTooBig,

@@ -26,17 +26,20 @@ def admit(request: HttpRequest, username: str) -> None:
 
     Raises Refused with 429.
     """
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    for what, value, limit in (("address", address, FOR_AN_ADDRESS), ("name", username, FOR_A_NAME)):
+    limited = (("address", _address(request), FOR_AN_ADDRESS), ("name", username, FOR_A_NAME))
+    for what, value, limit in limited:
         rate = limits.count(_counter(what, value), limit, _WINDOW)
         if rate is not None and not rate.admitted:
             detail = f"More than {limit} attempts to sign in for this {what} in {_WINDOW // 60} minutes."
             raise Refused(429, "too_many_attempts", detail, retry_after=rate.wait, limit=limit)
 
 
-def succeeded(username: str) -> None:
-    """Who knows the password begins anew; the address does not, or one account would free it for all."""
+def succeeded(request: HttpRequest, username: str) -> None:
+    """Who knows the password begins anew. The address gets this attempt back and no more: else who has one
+    account could guess at all others.
+    """
     limits.forget(_counter("name", username))
+    limits.take_back(_counter("address", _address(request)))
 
 
 def sign_in(request: HttpRequest, username: str, password: str) -> User:
@@ -45,8 +48,12 @@ def sign_in(request: HttpRequest, username: str, password: str) -> User:
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
         raise Refused(401, "invalid_credentials", "This name and password do not belong together.")
-    succeeded(username)
+    succeeded(request, username)
     return user
+
+
+def _address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _counter(what: str, value: str) -> str:
@@ -66,5 +73,5 @@ class SignInForm(AdminAuthenticationForm):
         except Refused as refusal:
             raise ValidationError(str(refusal.detail), code=refusal.code) from refusal
         cleaned = super().clean()
-        succeeded(username)
+        succeeded(self.request, username)
         return cleaned

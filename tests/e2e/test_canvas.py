@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
+from processing.canvas import Asked
 from processing.imaging.canvas import WHITE, Canvas
 from tests.api import Api
 from tests.drawing import decoded, photo
@@ -208,6 +209,13 @@ def test_a_bad_request_is_told_which_field_is_wrong(api: Api, body: Any, attr: s
 def test_a_token_that_nobody_gave_opens_nothing(stack: Stack, api: Api, path: str) -> None:
     answer = api.client.post(path, json=GOOD, headers={"Authorization": "Bearer made-up"})
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+
+
+def test_what_it_is_expected_to_take_is_about_what_it_takes(api: Api) -> None:
+    job_id = started(api, width=500, height=400, granular=10)
+    api.finished(job_id)
+    taken = sum(image["size"] for image in api.images(job_id))
+    assert 0.9 < taken / Asked(500, 400, 10, 1).expected_bytes() < 1.1
 
 
 def test_a_form_starts_a_canvas_too(api: Api) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.api import Api
+from tests.drawing import encoded
 from tests.hostile import pictures
 from tests.hostile.pictures import PLUGINS, Sent
 from tests.hostile.report import REPORT
@@ -112,3 +113,22 @@ def test_one_damaged_file_fails_no_other(api: Api) -> None:
     assert answer.status_code == 202, answer.text
     assert api.finished(body["job_id"])["completed"] >= 1
     assert next(image for image in api.images(body["job_id"]) if image["index"] == 0)["status"] == "completed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "plugin", "options"),
+    [
+        ("RGBA", "PNG", {"compress_level": 1}),
+        ("F", "TIFF", {"compression": "tiff_lzw"}),
+        ("RGBA", "WEBP", {"lossless": True, "method": 0}),
+    ],
+)
+def test_the_largest_image_allowed_fits_into_a_workers_memory(
+    api: Api, mode: str, plugin: str, options: dict[str, Any]
+) -> None:
+    """120 megapixels of what takes most to decode: 20 bytes a pixel and more."""
+    whole = Image.new(mode, (12_000, 10_000), 0)
+    [outcome] = outcomes(api, [Sent("large", encoded(whole, plugin, **options), frozenset())])
+    REPORT.add(f"120 megapixels, {plugin} in {mode}", outcome[1], outcome[0])
+    assert outcome[0] == 200, outcome

@@ -69,7 +69,7 @@ def test_every_line_of_a_child_stands_after_its_name(stack: Stack) -> None:
     before_ready = stack.output.split("Ready: ")[0].splitlines()
     assert before_ready
     assert {line.split(" | ")[0].strip() for line in before_ready} <= {
-        *("postgres", "redis", "setup", "web", "worker", "beat", "up")
+        *("postgres", "redis", "setup", "web", "worker", "fetcher", "beat", "up")
     }
 
 

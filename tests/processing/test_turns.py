@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from processing import jobs, sweeper, turns
+from processing import dispatch, jobs, sweeper, turns
 from processing.canvas import Asked, start
 from processing.claims import claim
+from processing.ids import uuid7
 from processing.ledger import Outcome, settle
 from processing.models import Event, Image, Job, Status
 from tests.cast import RECIPE, person
@@ -29,6 +34,20 @@ def turn_of(job: Job) -> list[int]:
     """The indexes of the snapshots that a worker may have been told of, unfinished ones only."""
     free = job.images.filter(status__in=["pending", "processing"]).exclude(sent_at=turns.HELD)
     return sorted(free.values_list("index", flat=True))
+
+
+@contextmanager
+def send_to_bulk() -> Iterator[None]:
+    """A queue with one message that nobody takes."""
+    with current_app.connection_for_write() as broker:
+        channel: Any = broker.channel()
+        for queue in dispatch.ALL_QUEUES:
+            channel.queue_purge(queue)
+        dispatch.send([[uuid7()]], dispatch.BULK)
+        try:
+            yield
+        finally:
+            channel.queue_purge(dispatch.BULK)
 
 
 def finished(image: Image, status: Status = Status.COMPLETED) -> None:
@@ -77,6 +96,17 @@ def test_the_sweeper_leaves_alone_whose_turn_has_not_come() -> None:
     assert set(job.images.filter(index__gt=0).values_list("sent_at", flat=True)) == {turns.HELD}
 
 
+def test_a_snapshot_in_a_long_queue_is_not_sent_again_and_again() -> None:
+    job, images = started()
+    minutes_ago = timezone.now() - timedelta(minutes=2)
+    Image.objects.filter(id=images[0].id).update(sent_at=minutes_ago)
+    with send_to_bulk():
+        sweeper.send_forgotten()
+        assert job.images.get(index=0).sent_at == minutes_ago
+    sweeper.send_forgotten()
+    assert job.images.get(index=0).sent_at != minutes_ago
+
+
 def test_the_sweeper_passes_on_a_turn_that_a_killed_worker_kept() -> None:
     job, images = started()
     finished(images[0])
@@ -87,7 +117,7 @@ def test_the_sweeper_passes_on_a_turn_that_a_killed_worker_kept() -> None:
 def test_a_snapshot_given_up_passes_the_turn_on() -> None:
     job, images = started()
     claim([images[0].id])
-    past = timezone.now() - timedelta(seconds=1)
+    past = timezone.now() - timedelta(minutes=1)
     Image.objects.filter(id=images[0].id).update(lease_until=past, attempt=settings.MAX_ATTEMPTS)
     sweeper.sweep()
     images[0].refresh_from_db()
@@ -108,6 +138,23 @@ def test_cancel_aborts_all_whose_turn_has_not_come() -> None:
     assert job.finished_at
     sweeper.sweep()
     assert turn_of(job) == []
+
+
+def test_a_retry_gives_the_failed_their_turns_again(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[Any]]],
+) -> None:
+    job, images = started()
+    for image in images:
+        finished(image, Status.COMPLETED if image.index == 2 else Status.FAILED)
+        turns.give([job.id])
+    with django_capture_on_commit_callbacks(execute=True):
+        assert jobs.retry(job) == 4
+    for index in (0, 1, 3, 4):
+        assert turn_of(job) == [index]
+        finished(images[index])
+        turns.give([job.id])
+    job.refresh_from_db()
+    assert (job.status, job.completed, job.failed) == ("completed", 5, 0)
 
 
 def test_the_same_canvas_is_never_taken_for_a_duplicate() -> None:

@@ -79,7 +79,7 @@ class PlanAdmin(admin.ModelAdmin):
 class AccountAdmin(UserAdmin):
     """Accounts are switched off, not deleted: their images' files would stay behind."""
 
-    list_display = ("username", "email", "plan", "usage", "is_active", "is_staff", "last_login")
+    list_display = ("username", "email", "plan", "usage", "is_active", "is_staff", "last_seen")
     list_filter = ("plan", "is_active", "is_staff", "is_superuser")
     list_select_related = ("plan",)
     list_per_page = 50
@@ -107,6 +107,10 @@ class AccountAdmin(UserAdmin):
     @admin.display(description="Storage used", ordering="used_bytes")
     def usage(self, user: User) -> SafeString | str:
         return looks.usage(user.used_bytes, user.plan.storage_quota_bytes) if user.pk else looks.NOTHING
+
+    @admin.display(description="Last login", ordering="last_login")
+    def last_seen(self, user: User) -> SafeString:
+        return looks.line(looks.moment(user.last_login))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -43,10 +43,8 @@ class ImageAdmin(LookOnly):
         "owner",
         "state",
         "palette",
-        "file_size",
-        "pixels",
-        "uploaded_at",
-        "deleted_at",
+        "file",
+        "uploaded",
     )
     list_display_links = ("preview", "name")
     list_filter = ("status", _Deleted, "has_original", "content_type", "uploaded_at")
@@ -99,7 +97,15 @@ class ImageAdmin(LookOnly):
 
     @admin.display(description="Status", ordering="status")
     def state(self, image: Image) -> SafeString:
-        return looks.status(image.status)
+        return looks.status("deleted" if image.deleted_at else image.status)
+
+    @admin.display(description="File", ordering="size")
+    def file(self, image: Image) -> SafeString:
+        return looks.line(self.pixels(image), self.file_size(image))
+
+    @admin.display(description="Uploaded", ordering="uploaded_at")
+    def uploaded(self, image: Image) -> SafeString:
+        return looks.line(looks.moment(image.uploaded_at))
 
     @admin.display(description="Size", ordering="size")
     def file_size(self, image: Image) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @admin.register(Job)
 class JobAdmin(LookOnly):
-    list_display = ("id", "kind", "owner", "state", "progress", "created_at", "finished_at")
+    list_display = ("short_id", "kind", "owner", "state", "progress", "created", "finished")
     list_filter = ("status", "kind", "created_at")
     list_select_related = ("owner",)
     search_fields = ("=id", "owner__username")
@@ -46,6 +46,19 @@ class JobAdmin(LookOnly):
 
     class Media:
         css: ClassVar = {"all": ["uploads/admin.css"]}
+
+    @admin.display(description="Id", ordering="id")
+    def short_id(self, job: Job) -> SafeString:
+        text = str(job.id)
+        return looks.line(f"{text[:8]}…{text[-4:]}")
+
+    @admin.display(description="Created", ordering="created_at")
+    def created(self, job: Job) -> SafeString:
+        return looks.line(looks.moment(job.created_at))
+
+    @admin.display(description="Finished", ordering="finished_at")
+    def finished(self, job: Job) -> SafeString:
+        return looks.line(looks.moment(job.finished_at))
 
     @admin.display(description="Status", ordering="status")
     def state(self, job: Job) -> SafeString:

@@ -13,6 +13,8 @@ from django.utils.html import format_html, format_html_join
 from processing.storage import rendition_url
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.utils.safestring import SafeString
 
     from processing.models import Image
@@ -56,6 +58,16 @@ def swatches(image: Image) -> SafeString | str:
 
 def status(value: str) -> SafeString:
     return format_html('<span class="look-status look-{}">{}</span>', value, value)
+
+
+def line(*parts: str) -> SafeString:
+    """Parts below each other, none of them broken."""
+    return format_html_join("", '<div class="look-line">{}</div>', ((part,) for part in parts))
+
+
+def moment(value: datetime | None) -> str:
+    """To the minute, in UTC."""
+    return value.strftime("%Y-%m-%d %H:%M") if value else NOTHING
 
 
 def progress(done: int, total: int, *, failed: int = 0) -> SafeString:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import login, logout
 from knox.models import AuthToken
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
 from processing.models import Image
 from processing.shapes import instant
-from uploads.access import CookieAuthentication, account, is_foreign
+from uploads.access import account
 from uploads.problems import Refused
 from uploads.signin import sign_in
 
 if TYPE_CHECKING:
-    from rest_framework.authentication import BaseAuthentication
     from rest_framework.request import Request
 
     from uploads.models import Plan, User
@@ -41,30 +39,6 @@ class TokenView(APIView):
         user = sign_in(request._request, **given.validated_data)
         kept, token = AuthToken.objects.create(user=user)
         return Response({"token": token, "expires_at": instant(kept.expiry)}, status=201)
-
-
-class SessionView(APIView):
-    """A session cookie for a name and a password, as the page wants it; DELETE ends it."""
-
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        # Only who holds the session's cookie, and passes its CSRF check, may end it.
-        return [CookieAuthentication()] if self.request.method == "DELETE" else []
-
-    def get_permissions(self) -> list[Any]:
-        return [IsAuthenticated()] if self.request.method == "DELETE" else []
-
-    def post(self, request: Request) -> Response:
-        if is_foreign(request.headers.get("Origin"), request.get_host()):
-            raise Refused(403, "foreign_origin", "Pages of other sites can't open a session here.")
-        given = _Credentials(data=request.data)
-        given.is_valid(raise_exception=True)
-        user = sign_in(request._request, **given.validated_data)
-        login(request._request, user)
-        return Response(me_shape(user))
-
-    def delete(self, request: Request) -> Response:
-        logout(request._request)
-        return Response(status=204)
 
 
 class CurrentTokenView(APIView):

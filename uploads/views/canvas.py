@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from uploads.models import IdempotencyKey
+    from uploads.models import IdempotencyKey, User
 
 MEGABYTE = 1024 * 1024
 # Room for base64 of the largest canvas, uncompressed (64 MiB), in any of the three wrappings.
@@ -78,11 +78,30 @@ class CanvasView(APIView):
     def _start(self, request: Request, asked: dict[str, Any], once: idempotency.Once | None = None) -> Job:
         owner, webhook_url = account(request), asked.pop("webhook_url", "")
         seeded = canvas.Asked(**{"seed": secrets.randbelow(SEEDS), **asked})
+        _refuse_above_quota(owner, seeded)
         with transaction.atomic():
             job = canvas.start(owner.id, recipe_of(owner.plan), seeded, webhook_url=webhook_url)
             if once:
                 once.keep(job, 202, job_shape(job))
         return job
+
+
+def _refuse_above_quota(owner: User, asked: canvas.Asked) -> None:
+    """What a canvas takes is known only when it is drawn; it is not begun where it would clearly not fit."""
+    limit, expected = owner.plan.storage_quota_bytes, asked.expected_bytes()
+    if owner.used_bytes + expected > limit:
+        detail = (
+            f"This canvas takes about {expected:,} bytes; the plan {owner.plan.name} stores {limit:,}, "
+            f"and {owner.used_bytes:,} of them are used. A larger `granular` takes less."
+        )
+        raise Refused(
+            413,
+            "quota_exceeded",
+            detail,
+            limit=limit,
+            actual=owner.used_bytes + expected,
+            plan=owner.plan.name,
+        )
 
 
 def _started(job: Job) -> Response:

@@ -35,7 +35,7 @@ class FeedView(APIView):
         shown = images[:limit]
         return Response(
             {
-                "images": [image_shape(image) for image in shown],
+                "images": [image_shape(image, account(request).plan) for image in shown],
                 "next": str(shown[-1].id) if len(images) > limit else None,
             }
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
@@ -86,6 +86,9 @@ class OriginalView(APIView):
         if not account(request).plan.keeps_original:
             detail = f"The plan {account(request).plan.name} keeps no originals."
             raise Refused(403, "plan_forbids", detail, plan=account(request).plan.name)
+        disposition = content_disposition_header(True, image.name) or "attachment"
+        if link := storage.original_link(image.key, disposition, image.content_type):
+            return HttpResponseRedirect(link, headers={"Cache-Control": "no-store"})
         try:
             response = answer(
                 request._request,
@@ -96,7 +99,7 @@ class OriginalView(APIView):
             )
         except FileNotFoundError:
             raise NotFound("The original of this image is no longer there.") from None
-        response["Content-Disposition"] = content_disposition_header(True, image.name) or "attachment"
+        response["Content-Disposition"] = disposition
         response["Cache-Control"] = "private, no-cache"
         return response
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from uploads.access import anonymous_user
 from uploads.models import User
-from uploads.problems import Refused
+from uploads.refusals import Refused
 
 
 @require_safe

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from uploads.problems import Refused
+from uploads.refusals import Refused
 from uploads.signin import sign_in
 from uploads.views.page import render_sign_in
 

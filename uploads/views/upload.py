@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponseBase
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer, URLField
+from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
 from processing.models import Image, Job
@@ -16,6 +16,7 @@ from uploads.access import account
 from uploads.problems import Refused
 from uploads.receiving import ImagesParser, Received
 from uploads.single import WAIT_FOR, only_image, outcome
+from uploads.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -33,7 +34,7 @@ _STATUS = {
 
 
 class _Fields(Serializer[Any]):
-    webhook_url = URLField(required=False, allow_blank=True, max_length=2000)
+    webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
 
 
 class UploadView(APIView):

@@ -1,0 +1,147 @@
+"""What goes by itself after a while: files that no row names, old lines of the log."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.db import connection
+from django.utils import timezone
+
+from processing.models import UNFINISHED, Image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+# Files are there before their rows: one that is younger may belong to a request under way.
+ORPHAN_AGE = timedelta(hours=6)
+_FOLDER = re.compile(r"[A-Za-z0-9_-]{2}")
+_ROUND = 1000
+_EVENTS = 10_000
+
+_DROP_EVENTS = """
+DELETE FROM processing_event WHERE (job_id, seq) IN (
+    SELECT e.job_id, e.seq FROM processing_event e JOIN processing_job j ON j.id = e.job_id
+    WHERE e.created_at < %(old)s AND j.finished_at < %(old)s LIMIT %(most)s)
+"""
+
+
+class Orphan(NamedTuple):
+    """A file, or an empty folder, in the storage named `store`."""
+
+    store: str
+    name: str
+
+    @property
+    def is_folder(self) -> bool:
+        return self.store == "renditions" and self.name.count("/") == 1
+
+
+def drop_orphans(older_than: timedelta = ORPHAN_AGE) -> int:
+    """Removes files that no row names; returns how many."""
+    return sum(drop(orphan) for orphan in orphans(older_than))
+
+
+def orphans(older_than: timedelta, *, thorough: bool = False) -> Iterator[Orphan]:
+    """Files of the storage that no row names, written longer ago than `older_than`.
+
+    Folders of images that have renditions are looked into only where `thorough`: nothing leaves a file too
+    many there but a changed encoder, and a million of them would be a million listings an hour.
+    """
+    before = timezone.now() - older_than
+    yield from _orphan_originals(before)
+    yield from _orphan_renditions(before, thorough=thorough)
+
+
+def drop(orphan: Orphan) -> bool:
+    """Removes it, with the folder that is empty then; False where another was quicker."""
+    store = storages[orphan.store]
+    try:
+        store.delete(orphan.name)
+        if orphan.store == "renditions" and not orphan.is_folder:
+            store.delete(orphan.name.rpartition("/")[0])
+    except OSError:  # a folder that has other files stays
+        return not store.exists(orphan.name)
+    return True
+
+
+def drop_old_events() -> int:
+    """Removes the logs of jobs that finished longer ago than events are kept; returns how many lines."""
+    old = timezone.now() - settings.EVENT_RETENTION
+    count = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_DROP_EVENTS, {"old": old, "most": _EVENTS})
+            count += cursor.rowcount
+            if cursor.rowcount < _EVENTS:
+                return count
+
+
+def _orphan_originals(before: datetime) -> Iterator[Orphan]:
+    for folder in _folders("originals"):
+        for names in _rounds(_list("originals", folder)[1]):
+            kept = Image.objects.filter(key__in=names, has_original=True).values_list("key", flat=True)
+            for name in set(names).difference(kept):
+                yield from _if_old(Orphan("originals", f"{folder}/{name}"), before)
+
+
+def _orphan_renditions(before: datetime, *, thorough: bool) -> Iterator[Orphan]:
+    for folder in _folders("renditions"):
+        for keys in _rounds(_list("renditions", folder)[0]):
+            wanted, unfinished = _named_renditions(keys)
+            for key in keys:
+                if key not in unfinished and (thorough or not wanted.get(key)):
+                    yield from _orphans_of(f"{folder}/{key}", wanted.get(key, set()), before)
+
+
+def _named_renditions(keys: list[str]) -> tuple[dict[str, set[str]], set[str]]:
+    """By key, the files that rows name; and the keys that a worker may be writing to."""
+    wanted: dict[str, set[str]] = {}
+    unfinished = set()
+    for key, status, renditions in Image.objects.filter(key__in=keys).values_list(
+        "key", "status", "renditions"
+    ):
+        wanted.setdefault(key, set()).update(rendition["file"] for rendition in renditions)
+        if status in UNFINISHED:
+            unfinished.add(key)
+    return wanted, unfinished
+
+
+def _orphans_of(folder: str, wanted: set[str], before: datetime) -> Iterator[Orphan]:
+    files = _list("renditions", folder)[1]
+    for file in files:
+        if file not in wanted:
+            yield from _if_old(Orphan("renditions", f"{folder}/{file}"), before)
+    if not files:
+        yield from _if_old(Orphan("renditions", folder), before)
+
+
+def _if_old(orphan: Orphan, before: datetime) -> Iterator[Orphan]:
+    try:
+        if storages[orphan.store].get_modified_time(orphan.name) < before:
+            yield orphan
+    except FileNotFoundError:
+        pass
+
+
+def _folders(store: str) -> list[str]:
+    return [folder for folder in sorted(_list(store, "")[0]) if _FOLDER.fullmatch(folder)]
+
+
+def _list(store: str, folder: str) -> tuple[list[str], list[str]]:
+    """Folders and files below `folder`; none where it is not there."""
+    try:
+        return storages[store].listdir(folder)
+    except FileNotFoundError:
+        return [], []
+
+
+def _rounds(names: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(names)
+    while some := list(islice(left, _ROUND)):
+        yield some

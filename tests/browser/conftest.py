@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.feed.people import CLOSED
 from tests.stack import Stack, free_port
@@ -24,13 +24,17 @@ FLAGS = (
     "--disable-sync",
 )
 
+# On a busy machine a page is slow, not wrong.
+expect.set_options(timeout=20_000)
+
 
 def chromium() -> str | None:
     """The path of the system's Chromium."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: its event loop would run on under the tests of others.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = chromium()
     if found is None:

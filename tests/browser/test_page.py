@@ -165,7 +165,7 @@ def test_delete_and_undo(page: Page, api: httpx.Client) -> None:
 
 
 def test_a_picture_opens_large_and_its_colours_lead_on(page: Page, api: httpx.Client) -> None:
-    upload(api, plain(240), encoded(drawn_photo(7, 900, 600), "PNG"))
+    blue, _ = upload(api, plain(240), encoded(drawn_photo(7, 900, 600), "PNG"))
     expect(tiles(page)).to_have_count(2)
     page.get_by_role("button", name="Open second.png").first.click()
     viewer = page.get_by_role("dialog")
@@ -174,7 +174,7 @@ def test_a_picture_opens_large_and_its_colours_lead_on(page: Page, api: httpx.Cl
     expect(viewer).to_contain_text("60 × 40")
     page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
-    expect(page.locator(":focus")).to_have_attribute("aria-label", "Open second.png")
+    expect(page.locator(f'.tile[data-id="{blue}"] .tile-open')).to_be_focused()
     page.keyboard.press("Enter")
     viewer.get_by_role("button", name=re.compile("Show pictures near")).first.click()
     expect(page.locator("#hue-name")).to_have_text("Blue, 240°")

@@ -74,7 +74,7 @@ def test_one_that_was_never_sent_goes_at_once() -> None:
 def test_those_that_were_tried_before_go_alone() -> None:
     _, images = submitted(person("alice"), 5)
     claim([image.id for image in images])
-    age(images, lease_until=ago(1), sent_at=ago(60))
+    age(images, lease_until=ago(60), sent_at=ago(60))
     assert sweeper.send_forgotten() == 5
     assert waiting("bulk") == 5
 
@@ -99,7 +99,7 @@ def test_an_image_that_took_three_workers_with_it_fails_and_the_job_ends() -> No
     job, images = submitted(person("alice"), 1)
     for _ in range(settings.MAX_ATTEMPTS):
         claim([images[0].id])
-        age(images, lease_until=ago(1))
+        age(images, lease_until=ago(60))
     assert sweeper.give_up() == 1
     image = Image.objects.get(id=images[0].id)
     assert (image.status, image.error_code) == ("failed", "worker_crashed")
@@ -109,7 +109,7 @@ def test_an_image_that_took_three_workers_with_it_fails_and_the_job_ends() -> No
 def test_one_with_tries_left_is_not_given_up() -> None:
     _, images = submitted(person("alice"), 1)
     claim([images[0].id])
-    age(images, lease_until=ago(1))
+    age(images, lease_until=ago(60))
     assert sweeper.give_up() == 0
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_REPLAYED = 5000
+_REPLAYED_AT_ONCE = 20
 
 
 class UploadSocket(Socket):
@@ -72,15 +73,14 @@ class JobSocket(Socket):
 
     async def _catch_up(self, since: int | None) -> None:
         assert self.job_id is not None
-        missed = None
-        if since is not None:
-            missed = await database_sync_to_async(_missed)(self.job_id, since)
-        if missed is None:
+        if since is None or not await database_sync_to_async(_is_kept)(self.job_id, since):
             snapshot = await database_sync_to_async(_snapshot)(self.job_id)
             self._seq = snapshot["seq"]
             await self.tell(snapshot)
-        else:
-            self._seq = since or 0
+            return
+        self._seq = since
+        # Some at a time: the log of a large job has megabytes, and many may ask for it at once.
+        while missed := await database_sync_to_async(_missed)(self.job_id, self._seq):
             await self._pass_on(missed)
 
     async def on_events(self, events: Sequence[Told]) -> None:
@@ -100,13 +100,16 @@ def _is_own(job_id: UUID, owner_id: int) -> bool:
     return Job.objects.filter(id=job_id, owner_id=owner_id).exists()
 
 
-def _missed(job_id: UUID, since: int) -> list[Told] | None:
-    """The events after `since`; None where some of them are gone, or never were."""
+def _is_kept(job_id: UUID, since: int) -> bool:
+    """Whether every event after `since` is still in the log, and `since` is a number of this job's."""
     seq = Job.objects.values_list("seq", flat=True).get(id=job_id)
     if not 0 <= seq - since <= _MOST_REPLAYED:
-        return None
-    events = [Told.of(event) for event in Event.objects.after(job_id, since)]
-    return events if len(events) >= seq - since else None
+        return False
+    return Event.objects.filter(job_id=job_id, seq__gt=since, seq__lte=seq).count() == seq - since
+
+
+def _missed(job_id: UUID, since: int) -> list[Told]:
+    return [Told.of(event) for event in Event.objects.after(job_id, since)[:_REPLAYED_AT_ONCE]]
 
 
 def _snapshot(job_id: UUID) -> dict[str, Any]:

@@ -82,15 +82,15 @@ async def test_a_socket_that_stops_reading_is_dropped_and_harms_nobody(own_stack
         await asyncio.to_thread(api.finished, job_id)
         lengthen_log(own_stack, job_id)
         base = server.memory_info().rss
-        stuck = [unread_socket(own_stack, f"/ws/jobs/{job_id}/?since=0") for _ in range(4)]
-        with Peak(server) as peak:
-            async with connect(address(own_stack, "/ws/upload/"), additional_headers=headers) as healthy:
-                await healthy.recv()
+        async with connect(address(own_stack, "/ws/upload/"), additional_headers=headers) as healthy:
+            await healthy.recv()
+            with Peak(server) as peak:
+                stuck = [unread_socket(own_stack, f"/ws/jobs/{job_id}/?since=0") for _ in range(4)]
                 fresh = await asyncio.to_thread(batch, api, pictures(5))
-                for _ in range(5):
-                    assert '"send_upload_notification"' in str(await asyncio.wait_for(healthy.recv(), 30))
-            await asyncio.to_thread(own_stack.wait_for, "client stopped reading", 30)
-            ends = await asyncio.gather(*(asyncio.to_thread(everything, raw) for raw in stuck))
+                await asyncio.to_thread(own_stack.wait_for, "client stopped reading", 30)
+                ends = await asyncio.gather(*(asyncio.to_thread(everything, raw) for raw in stuck))
+            for _ in range(5):
+                assert '"send_upload_notification"' in str(await asyncio.wait_for(healthy.recv(), 30))
         # Who does not read within ten seconds after it is hung up on, unheard.
         assert any(end.endswith(b"\x88\x02" + (4429).to_bytes(2)) for end in ends), [e[-9:] for e in ends]
         await asyncio.to_thread(assert_nothing_lost, api, own_stack, fresh, 5)

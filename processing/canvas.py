@@ -51,7 +51,9 @@ class Drawn:
     checksum: str
 
 
-def start(owner_id: int, recipe: Recipe, asked: Asked, *, webhook_url: str = "") -> Job:
+def start(
+    owner_id: int, recipe: Recipe, asked: Asked, *, webhook_url: str = "", keeps_originals: bool = True
+) -> Job:
     """Writes the job with all its snapshots, and tells the workers of the first once that is committed."""
     percents = percentages(asked.granular)
     job = Job.objects.create(
@@ -63,14 +65,16 @@ def start(owner_id: int, recipe: Recipe, asked: Asked, *, webhook_url: str = "")
         webhook_url=webhook_url,
         created_at=timezone.now(),
     )
-    images = [_snapshot(job, asked, index, percent) for index, percent in enumerate(percents)]
+    images = [
+        _snapshot(job, asked, index, percent, keeps_originals) for index, percent in enumerate(percents)
+    ]
     images[0].sent_at = job.created_at
     Image.objects.bulk_create(images)
     transaction.on_commit(lambda: dispatch(images[:1], job.kind))
     return job
 
 
-def _snapshot(job: Job, asked: Asked, index: int, percent: int) -> Image:
+def _snapshot(job: Job, asked: Asked, index: int, percent: int, keeps_original: bool) -> Image:
     return Image(
         id=uuid7(),
         job=job,
@@ -86,6 +90,7 @@ def _snapshot(job: Job, asked: Asked, index: int, percent: int) -> Image:
         height=asked.height,
         key=storage.new_key(),
         has_original=False,
+        keeps_original=keeps_original,
     )
 
 

@@ -80,7 +80,13 @@ class CanvasView(APIView):
         seeded = canvas.Asked(**{"seed": secrets.randbelow(SEEDS), **asked})
         _refuse_above_quota(owner, seeded)
         with transaction.atomic():
-            job = canvas.start(owner.id, recipe_of(owner.plan), seeded, webhook_url=webhook_url)
+            job = canvas.start(
+                owner.id,
+                recipe_of(owner.plan),
+                seeded,
+                webhook_url=webhook_url,
+                keeps_originals=owner.plan.keeps_original,
+            )
             if once:
                 once.keep(job, 202, job_shape(job))
         return job

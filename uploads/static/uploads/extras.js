@@ -41,20 +41,33 @@ export function follow(job, { images = () => {}, finished = () => {} }) {
   return () => link.end();
 }
 
-/** Makes every <details data-module> in `section` load and mount its module when it is first opened. */
+/**
+ * Makes every <details data-module> in `section` load and mount its module when it is first opened.
+ *
+ * Gives a function that opens the one with this id, and gives what its `mount` gave.
+ */
 export function mountExtras(section, api) {
+  const mounted = new Map();
+  const load = (details) => {
+    if (!mounted.has(details)) mounted.set(details, mountInto(details, api).catch((error) => {
+      mounted.delete(details);
+      details.querySelector("div").textContent = "This part could not be loaded. Close it and open it again.";
+      throw error;
+    }));
+    return mounted.get(details);
+  };
   for (const details of section.querySelectorAll("details[data-module]")) {
-    details.addEventListener("toggle", async () => {
-      const place = details.querySelector("div");
-      if (!details.open || place.dataset.mounted) return;
-      place.dataset.mounted = "yes";
-      try {
-        (await import(details.dataset.module)).mount(place, api);
-      } catch (error) {
-        delete place.dataset.mounted;
-        place.textContent = "This part could not be loaded. Close it and open it again.";
-        throw error;
-      }
-    });
+    details.addEventListener("toggle", () => details.open && load(details));
   }
+  return (id) => {
+    const details = section.querySelector(`#${id}`);
+    details.open = true;
+    return load(details);
+  };
+}
+
+async function mountInto(details, api) {
+  const place = details.querySelector("div");
+  place.replaceChildren();
+  return (await import(details.dataset.module)).mount(place, api);
 }

@@ -74,6 +74,14 @@ for (const kind of ["file", "folder"]) {
   $(`${kind}-input`).addEventListener("change", (event) => takePicked(event.target));
 }
 
+/** Pictures go to the queue, a list of their addresses to its own panel. */
+function takeDropped(files) {
+  const lists = files.filter((file) => /\.csv$/i.test(file.name));
+  const pictures = files.filter((file) => !lists.includes(file));
+  if (pictures.length) queue.add(pictures);
+  if (lists.length) openExtra("csv").then((panel) => panel.take(lists[0]));
+}
+
 let hovering = 0;
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
 const veil = (on) => {
@@ -95,7 +103,7 @@ addEventListener("drop", async (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
   veil(false);
-  tellSkipped(await gather(event.dataTransfer, (piece) => queue.add(piece)));
+  tellSkipped(await gather(event.dataTransfer, takeDropped));
 });
 addEventListener("paste", (event) => {
   const images = Array.from(event.clipboardData.files).filter((file) => file.type.startsWith("image/"));
@@ -274,4 +282,4 @@ setInterval(async () => {
   }
 }, POLL_MS);
 
-mountExtras($("extras"), { request, insist, follow, announce, toast: (text) => toasts.show(text) });
+const openExtra = mountExtras($("extras"), { request, insist, follow, announce, toast: (text) => toasts.show(text) });

@@ -12,11 +12,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
-
 from benchmarks import plain
+from benchmarks.client import connect, distinct, finish, photos, upload
 from benchmarks.table import show
-from tests.drawing import photo
 from tests.stack import Stack
 
 WORKERS = 2
@@ -42,12 +40,12 @@ def _measure(
     name: str, stack: Stack, pool: multiprocessing.pool.Pool, size: tuple[int, int, int]
 ) -> list[str]:
     width, height, count = size
-    photos = [photo(n, width, height) for n in range(min(count, 40))]
+    drawn = photos(min(count, 40), width, height)
     ours, bare = [], []
-    _ours(stack, _distinct(photos, 8, "warm"))
-    plain.seconds(pool, photos[:8])
+    _ours(stack, distinct(drawn, 8, "warm"))
+    plain.seconds(pool, drawn[:8])
     for turn in range(ROUNDS):
-        these = _distinct(photos, count, f"{name}{turn}")
+        these = distinct(drawn, count, f"{name}{turn}")
         bare.append(plain.seconds(pool, these))
         ours.append(_ours(stack, these))
     ratios = [a / b for a, b in zip(ours, bare, strict=True)]
@@ -56,30 +54,13 @@ def _measure(
     return [name, str(count), f"{a:.2f}", f"{count / a:.0f}", f"{b:.2f}", f"{count / b:.0f}", ratio]
 
 
-def _distinct(photos: Sequence[bytes], count: int, salt: str) -> list[bytes]:
-    """`count` files with checksums of their own: bytes after a JPEG's end change no pixel."""
-    return [photos[n % len(photos)] + f"{salt}{n}".encode() for n in range(count)]
-
-
-def _ours(stack: Stack, photos: Sequence[bytes]) -> float:
-    headers = {"Authorization": f"Bearer {stack.token}"}
+def _ours(stack: Stack, files: Sequence[bytes]) -> float:
     started = time.perf_counter()
-    with httpx.Client(base_url=stack.url, headers=headers, timeout=120) as client:
-        jobs = []
-        for start in range(0, len(photos), REQUEST):
-            files = [("images", (f"{n}.jpg", data)) for n, data in enumerate(photos[start : start + REQUEST])]
-            answer = client.post("/api/async/batch/upload", files=files)
-            answer.raise_for_status()
-            jobs.append(answer.json()["job_id"])
+    with connect(stack) as client:
+        jobs = [
+            upload(client, "/api/async/batch/upload", files[start : start + REQUEST])
+            for start in range(0, len(files), REQUEST)
+        ]
         for job in jobs:
-            _wait(client, job)
+            finish(client, job)
     return time.perf_counter() - started
-
-
-def _wait(client: httpx.Client, job: str) -> None:
-    seq = 0
-    while True:
-        answer = client.get(f"/api/jobs/{job}/events", params={"since": seq, "wait": 20}).json()
-        seq = answer["seq"]
-        if any(event["type"] == "job.finished" for event in answer["events"]):
-            return

@@ -12,8 +12,15 @@ django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from imageapi.observed import Observed  # noqa: E402
 from realtime.longpoll import LongPoll  # noqa: E402
 from realtime.urls import sockets  # noqa: E402
 from uploads.access import SocketAccess  # noqa: E402
+from uploads.single import SingleUploadWait  # noqa: E402
 
-application = ProtocolTypeRouter({"http": LongPoll(PooledASGIHandler()), "websocket": SocketAccess(sockets)})
+application = ProtocolTypeRouter(
+    {
+        "http": Observed(SingleUploadWait(LongPoll(PooledASGIHandler()))),
+        "websocket": SocketAccess(sockets),
+    }
+)

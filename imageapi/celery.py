@@ -1,9 +1,11 @@
-"""The Celery application: two queues, one beat."""
+"""The Celery application: its queues, one beat."""
 
 import os
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import task_prerun, worker_process_init
+from django.db import close_old_connections
 from kombu import Exchange, Queue
 
 from imageapi import pool
@@ -15,7 +17,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # The nameless exchange routes by queue name alone. A named one keeps its bindings in Redis: emptied, it would
 # refuse every message until each worker had restarted.
 app.conf.task_queues = [
-    Queue(name, Exchange(""), routing_key=name, durable=True) for name in ("interactive", "bulk")
+    Queue(name, Exchange(""), routing_key=name, durable=True)
+    for name in ("interactive", "bulk", "webhooks", "fetch")
 ]
 app.conf.update(
     task_default_queue="interactive", task_default_exchange="", task_default_routing_key="interactive"
@@ -24,6 +27,21 @@ app.conf.update(
 _HOURLY = {"schedule": 3600.0, "options": {"expires": 3600, "queue": "bulk"}}
 app.conf.beat_schedule = {
     "sweep": {"task": "processing.tasks.sweep", "schedule": 2.0, "options": {"expires": 4}},
+    "plan-changes": {
+        "task": "uploads.tasks.work_off_plan_changes",
+        "schedule": 2.0,
+        "options": {"expires": 4},
+    },
+    "deliver": {
+        "task": "realtime.tasks.deliver",
+        "schedule": 2.0,
+        "options": {"queue": "webhooks", "expires": 4},
+    },
+    "purge-deliveries": {
+        "task": "realtime.tasks.purge",
+        "schedule": 3600.0,
+        "options": {"queue": "webhooks", "expires": 3600},
+    },
     "purge": {"task": "processing.tasks.purge", **_HOURLY},
     "drop-orphans": {"task": "imageapi.tasks.drop_orphans", **_HOURLY},
     "drop-old-events": {"task": "imageapi.tasks.drop_old_events", **_HOURLY},
@@ -32,3 +50,9 @@ app.conf.beat_schedule = {
 }
 app.autodiscover_tasks()
 worker_process_init.connect(pool.guard)
+
+
+@task_prerun.connect
+def _check_connection(**_: Any) -> None:
+    """Replaces a kept database connection that broke; Celery alone would make a new one for each task."""
+    close_old_connections()

@@ -23,7 +23,8 @@ from typing import IO, Any
 
 import psutil
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+SECBIT_NO_SETUID_FIXUP = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _SAME_MOMENT_SECONDS = 1.0  # clock corrections move the reported time of creation a little
 
@@ -187,7 +188,8 @@ def _enter(command: Command, parent: int) -> None:
 
 def _become(account: Account) -> None:
     if account.capability is not None:
-        _checked("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        # Keeps the powers over the change of user, and has access(2) count the one that is left.
+        _checked("prctl", PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)

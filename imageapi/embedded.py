@@ -6,14 +6,12 @@ package is imported, because both would manage servers in their own way.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import re
 import shutil
 import signal
 import stat
-import string
 import subprocess
 import time
 from collections.abc import Callable
@@ -29,29 +27,14 @@ from redis.retry import Retry
 
 from imageapi import children
 from imageapi.children import Account, Command
+from imageapi.home import make_folders, make_private, remove_sockets, socket_dir
 from imageapi.unprivileged import account_for
 
-# The kernel's limit is 107 bytes on Linux, 103 on macOS (unix(7)).
-SOCKET_PATH_BYTES = 100
-_PLAIN = frozenset(string.ascii_letters + string.digits + "/._-")
 _LOG_TAIL_BYTES = 2000
 
 
 class ServerFailed(Exception):
     """An embedded server does not start; the text holds the end of its log."""
-
-
-def socket_dir(home: Path) -> Path:
-    """The folder of the sockets: HOME/run, or a private one in /tmp when sockets cannot live there.
-
-    That is when their path would be too long, or holds a character which some client's URL parser misreads.
-    """
-    run = home.resolve() / "run"
-    longest = os.fsencode(run / "pg" / ".s.PGSQL.5432")
-    if len(longest) <= SOCKET_PATH_BYTES and set(str(run)) <= _PLAIN:
-        return run
-    # Never tempfile.gettempdir(): our children have another TMPDIR and must find the same folder.
-    return Path("/tmp") / f"imageapi-{hashlib.sha256(os.fsencode(run)).hexdigest()[:16]}"  # noqa: S108
 
 
 def database_url(home: Path) -> str:
@@ -296,28 +279,6 @@ def _package(module: str, distribution: str, setting: str) -> Path:
     return Path(spec.origin).parent
 
 
-def make_folders(home: Path) -> None:
-    """Makes the home with what the servers share; under root 0711, since PostgreSQL must pass through."""
-    mode = 0o711 if os.geteuid() == 0 else 0o700
-    home.mkdir(mode=mode, parents=True, exist_ok=True)
-    for folder in (home / "run", home / "logs"):
-        folder.mkdir(mode=mode, exist_ok=True)
-    sockets = socket_dir(home)
-    sockets.mkdir(mode=mode, exist_ok=True)
-    found = sockets.lstat()
-    # Everybody can write to /tmp: somebody else may have made that folder first.
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise ServerFailed(f"{sockets} must be a folder that belongs to you and that only you can write to")
-
-
-def make_private(folder: Path, account: Account | None) -> None:
-    """Makes a folder that only the account may enter."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
-    if account is not None:
-        os.chown(folder, account.uid, account.gid)
-
-
 def open_to_all(programs: Path) -> None:
     """Lets another user run the wheel's programs, where root installed them under a strict umask."""
     if os.geteuid() != 0 or (programs / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:
@@ -325,16 +286,6 @@ def open_to_all(programs: Path) -> None:
     for path in (programs, *programs.rglob("*")):
         mode = path.stat().st_mode
         path.chmod(mode | (mode & 0o700) >> 6 & 0o005)
-
-
-def remove_sockets(home: Path) -> None:
-    """Removes the folder of the sockets in /tmp once no server of this home uses it."""
-    sockets = socket_dir(home)
-    if sockets.parent == home.resolve():
-        return
-    for folder in (sockets / "pg", sockets):
-        with suppress(OSError):
-            folder.rmdir()
 
 
 def wait_until(answers: Callable[[], bool], process: subprocess.Popen[bytes], *, timeout: float) -> None:

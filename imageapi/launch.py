@@ -11,19 +11,21 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from imageapi import embedded, env
 from imageapi.children import Command
 from imageapi.embedded import Server
+from imageapi.home import remove_sockets
 from imageapi.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 120.0
 DATABASES, SERVICE = 0, 1  # stages: the databases stop last
 LOOPBACK_PLAN = "Enterprise"
+WAITING_THREADS = 16
 
 
 class PortInUse(Exception):
@@ -77,7 +79,7 @@ def up(plan: Plan, supervisor: Supervisor) -> None:
         supervisor.watch()
     finally:
         supervisor.stop()
-        embedded.remove_sockets(plan.home)
+        remove_sockets(plan.home)
 
 
 def _start(plan: Plan, supervisor: Supervisor) -> None:
@@ -90,7 +92,7 @@ def _start(plan: Plan, supervisor: Supervisor) -> None:
     for command in service_commands(plan):
         supervisor.start(command, stage=SERVICE)
     supervisor.wait_until(lambda: is_ready(plan), what="GET /healthz/ready said 200", seconds=READY_SECONDS)
-    for line in greeting(plan, login, began):
+    for line in (*warnings(plan), *greeting(plan, login, began)):
         supervisor.log.say(line)
 
 
@@ -122,8 +124,11 @@ def refuse_used_port(plan: Plan) -> None:
 
 def service_commands(plan: Plan) -> tuple[Command, ...]:
     """The web server, the workers, the clock."""
-    celery = ("-m", "celery", "-A", "imageapi")
+    # Nobody reads the banner, nor the advice against root, which a private service on one machine may be.
+    celery = ("-W", "ignore:::celery.platforms", "-m", "celery", "--quiet", "-A", "imageapi")
     worker = ("worker", "-Q", "interactive,bulk", "--concurrency", str(plan.workers), "-O", "fair")
+    # What waits for other hosts waits in threads of its own process: no pixel waits with it.
+    waiter = ("worker", "-Q", "webhooks,fetch", "-P", "threads", "--concurrency", str(WAITING_THREADS))
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
     schedule = (
         "--schedule",
@@ -134,8 +139,15 @@ def service_commands(plan: Plan) -> tuple[Command, ...]:
     return (
         _python(plan, "web", "manage.py", "serve", "--host", plan.host, "--port", str(plan.port)),
         _python(plan, "worker", *celery, *worker, *quiet),
+        _warmly(_python(plan, "fetcher", *celery, *waiter, "-n", "fetcher@%h", *quiet)),
         _python(plan, "beat", *celery, "beat", *schedule),
     )
+
+
+def _warmly(command: Command) -> Command:
+    """Threads can't be taken from their tasks, but these tasks let go by themselves when it is time."""
+    environ = {name: value for name, value in (command.env or {}).items() if name != "REMAP_SIGTERM"}
+    return replace(command, env=environ)
 
 
 def is_ready(plan: Plan) -> bool:
@@ -149,6 +161,16 @@ def is_ready(plan: Plan) -> bool:
         return False
     finally:
         connection.close()
+
+
+def warnings(plan: Plan) -> list[str]:
+    """What is open that usually is not."""
+    if env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False, env=plan.environ):
+        return [
+            "Warning: IMAGEAPI_ALLOW_PRIVATE_URLS=1: whoever may send a CSV or set a webhook "
+            "reaches every address that this machine reaches"
+        ]
+    return []
 
 
 def greeting(plan: Plan, login: Mapping[str, Any], began: float) -> list[str]:

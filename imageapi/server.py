@@ -27,6 +27,7 @@ from django.conf import settings
 from twisted.internet import defer
 from twisted.web import http
 
+from imageapi.metrics import SOCKETS_DROPPED
 from uploads.problems import body as problem_body
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Channel(http.HTTPChannel):
         if not self.requests and self._due is None:
             # A byte now and then would keep the connection open for ever: each one resets Twisted's timeout.
             self._due = reactor.callLater(header_seconds(), self._late)
-        super().dataReceived(data)
+        cast("Any", super()).dataReceived(data)
 
     def _late(self) -> None:
         self.refuse(
@@ -77,9 +78,9 @@ class _Channel(http.HTTPChannel):
             self._due.cancel()
         self._due = None
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Any = None) -> None:
         self.began()
-        super().connectionLost(reason)
+        cast("Any", super()).connectionLost(reason)
 
     def refuse(self, status: int, code: str, detail: str) -> None:
         """Answers at once, swallows what is still coming for a moment, then closes.
@@ -102,7 +103,7 @@ class _Channel(http.HTTPChannel):
 
     def _send100Continue(self) -> None:
         if not self.refused:
-            super()._send100Continue()
+            cast("Any", super())._send100Continue()
 
     def lineLengthExceeded(self, _line: bytes) -> None:
         self.refuse(
@@ -222,11 +223,12 @@ class _Factory(HTTPFactory):
 class _Socket(WebSocketProtocol):
     def sendMessage(self, *args: Any, **kwargs: Any) -> None:
         # The limit is for what clients send; autobahn holds it against our own frames, too.
-        most, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        limited = cast("Any", self)
+        most, limited.maxMessagePayloadSize = limited.maxMessagePayloadSize, 0
         try:
             super().sendMessage(*args, **kwargs)
         finally:
-            self.maxMessagePayloadSize = most
+            limited.maxMessagePayloadSize = most
 
 
 class _SocketFactory(WebSocketFactory):
@@ -317,6 +319,7 @@ class Server(daphne.server.Server):
         if protocol.muted or transport is None or _waiting(transport) < _MAX_WAITING:
             return
         logger.warning("A socket's client stopped reading; it is dropped.")
+        SOCKETS_DROPPED.inc()
         protocol.serverClose(code=4429)
         protocol.muted = True
         reactor.callLater(10, transport.abortConnection)

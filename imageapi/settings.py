@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from imageapi import database, embedded, env, logs
+from imageapi import database, embedded, env, logs, media
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
@@ -26,9 +26,11 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY", "") or _kept_secret(HOME / "secret_key")
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
-LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]  # always allowed: health checks ask there
 # Elsewhere than on loopback requests carry credentials, which the page of another site does not have.
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", LOOPBACK if HOST in ("localhost", "127.0.0.1", "::1") else ["*"])
+ALLOWED_HOSTS = LOOPBACK + env.listing(
+    "ALLOWED_HOSTS", [] if HOST in ("localhost", "127.0.0.1", "::1") else ["*"]
+)
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
 DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))
@@ -58,6 +60,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "imageapi.observed.remember_route",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -66,6 +69,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "uploads.limits.RateLimitHeaders",
 ]
 ROOT_URLCONF = "imageapi.urls"
 ASGI_APPLICATION = "imageapi.asgi.application"
@@ -100,7 +104,9 @@ USE_TZ = True
 APPEND_SLASH = False  # every path answers with and without its slash; a redirect would lose a POST
 CSRF_FAILURE_VIEW = "uploads.problems.csrf_failure"
 STATIC_URL = "/static/"
-STATIC_ROOT = HOME / "static"
+STATIC_ROOT = env.text(
+    "IMAGEAPI_STATIC_ROOT", None
+)  # collected files, in an image; else found where they are
 WHITENOISE_USE_FINDERS = True  # no collectstatic step for `make up`
 WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -119,15 +125,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 MEDIA_ROOT = HOME / "media"
 MEDIA_URL = "/media/"
+MEDIA_BASE_URL = env.url("IMAGEAPI_MEDIA_BASE_URL", "", schemes=("http", "https")).rstrip("/")
 STORAGES: dict[str, Any] = {
-    "originals": {
-        "BACKEND": "processing.storage.DurableFiles",
-        "OPTIONS": {"location": MEDIA_ROOT / "originals"},
-    },
-    "renditions": {
-        "BACKEND": "processing.storage.Files",
-        "OPTIONS": {"location": MEDIA_ROOT / "renditions"},
-    },
+    **media.storages(MEDIA_ROOT),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 INCOMING_DIR = MEDIA_ROOT / "incoming"
@@ -155,12 +155,20 @@ LEASE = timedelta(seconds=10)
 MAX_ATTEMPTS = 3
 IMAGE_SECONDS = env.integer("IMAGEAPI_IMAGE_SECONDS", 30, low=1, high=600)
 
+# Other hosts: images named in CSV files, receivers of webhooks
+
+ALLOW_PRIVATE_URLS = env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False)
+FETCH_SECONDS = env.integer("IMAGEAPI_FETCH_SECONDS", 30, low=1, high=600)
+FETCH_PER_HOST = env.integer("IMAGEAPI_FETCH_PER_HOST", 8, low=1, high=64)
+WEBHOOK_SECONDS = 15
+
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # a poison image must not loop: the lease brings it back, counted
+CELERY_DB_REUSE_MAX = 1_000_000  # tasks; see _check_connection in imageapi/celery.py
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -205,9 +213,10 @@ REST_FRAMEWORK = {
         "uploads.access.AnonymousPlanAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["uploads.limits.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["uploads.json_body.JSONBody"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "uploads.schema.describe.Schema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -223,24 +232,36 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "PREPROCESSING_HOOKS": ["uploads.schema.one_spelling"],
+    "POSTPROCESSING_HOOKS": ["uploads.schema.complete"],
+    "AUTHENTICATION_WHITELIST": [
+        "uploads.access.BearerAuthentication",
+        "uploads.access.CookieAuthentication",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test holds the schema against real answers instead
 }
 
+LOG_FORMAT = env.choice("IMAGEAPI_LOG_FORMAT", "keyvalue", options=["keyvalue", "json"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s", "datefmt": "%H:%M:%S"}
+        "keyvalue": {"()": "imageapi.logs.KeyValue"},
+        "json": {"()": "imageapi.logs.Json"},
     },
     "filters": {"news": {"()": "django.utils.log.CallbackFilter", "callback": logs.is_news}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["news"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["news"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "celery": {"level": "WARNING"},
         # The answer is a 400; a stack trace for each would let anybody fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "httpx": {"level": "WARNING"},  # it would write every address, with the secrets in some
         **{
             name: {"level": env.choice("LOG_LEVEL", "INFO", options=["DEBUG", "INFO", "WARNING", "ERROR"])}
             for name in ("imageapi", "uploads", "processing", "realtime")

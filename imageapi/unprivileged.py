@@ -18,7 +18,7 @@ from imageapi.children import Account
 
 USER = "pgserver"
 # capabilities(7); containers often grant the second alone.
-CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE = 2, 1
+CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, CAP_SETPCAP = 2, 1, 8
 
 
 class NoAccount(Exception):
@@ -69,7 +69,7 @@ def _capability_to_reach(*folders: Path) -> int | None:
     if closed is None:
         return None
     for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
-        if _held() >> capability & 1:
+        if _held() >> capability & _held() >> CAP_SETPCAP & 1:
             return capability
     raise NoAccount(
         f"PostgreSQL does not run as root, and the user {USER} may not enter {closed}. "

@@ -2,9 +2,25 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from imageapi.asyncapi import asyncapi
+from imageapi.metrics import metrics_view
+
+schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer2, OpenApiYamlRenderer])
 
 urlpatterns = [
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("metrics", metrics_view, name="metrics"),
+    path("metrics/", metrics_view),
+    path("api/schema", schema),
+    path("api/schema/", schema, name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema")),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/asyncapi.yaml", asyncapi, name="asyncapi"),
     path("", include("uploads.urls")),
 ]
 

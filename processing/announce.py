@@ -15,11 +15,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
+import redis.asyncio
 from channels.layers import get_channel_layer
 from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from processing import metrics
 from processing.models import Job
 
 if TYPE_CHECKING:
@@ -54,12 +57,15 @@ class _Background:
         if self._waiting < 1000:  # Redis is frozen: more hints would only pile up
             self._waiting += 1
             asyncio.run_coroutine_threadsafe(self._send(message), self._loop)
+        else:
+            metrics.add("imageapi_pushes_dropped_total")
 
     async def _send(self, message: dict[str, Any]) -> None:
         try:
             async with asyncio.timeout(5):
                 await get_channel_layer().group_send(GROUP, message)
         except Exception as error:
+            metrics.add("imageapi_pushes_dropped_total")
             logger.warning("A push was lost, its readers will find the log: %s", error)
         finally:
             self._waiting -= 1
@@ -95,6 +101,12 @@ def announce_removed(owner_id: int, images: Sequence[uuid.UUID]) -> None:
     _background(os.getpid()).send(message)
 
 
+def announce_restored(owner_id: int, images: Sequence[uuid.UUID]) -> None:
+    """Tells every web process that these images are in the feed again."""
+    message = {"type": "restored", "owner": owner_id, "images": [str(image) for image in images]}
+    _background(os.getpid()).send(message)
+
+
 def _bell(job_id: uuid.UUID) -> str:
     return f"imageapi:done:{job_id}"
 
@@ -106,17 +118,24 @@ def _wake(job_id: uuid.UUID) -> None:
         pipe.execute()
 
 
-def wait_finished(job_id: uuid.UUID, seconds: float) -> bool:
-    """Waits until the job is finished; False where it is not after `seconds`.
+async def finished(job_id: uuid.UUID, seconds: float) -> bool:
+    """Waits until a single upload's job is finished; False where it is not after `seconds`.
 
     A bell in Redis wakes it; where that is lost, a look at the row every second finds out.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         try:
-            _redis().blpop([_bell(job_id)], timeout=min(1.0, left))
-        except redis.RedisError:
-            time.sleep(min(0.1, left))
-        if Job.objects.filter(id=job_id, finished_at__isnull=False).exists():
+            await _async_redis(asyncio.get_running_loop()).blpop([_bell(job_id)], timeout=min(1.0, left))
+        except (redis.RedisError, OSError):
+            await asyncio.sleep(min(0.1, left))
+        if await Job.objects.filter(id=job_id, finished_at__isnull=False).aexists():
             return True
     return False
+
+
+@cache
+def _async_redis(_loop: asyncio.AbstractEventLoop) -> redis.asyncio.Redis:
+    return redis.asyncio.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=3, socket_connect_timeout=2, retry=AsyncRetry(NoBackoff(), 0)
+    )

@@ -18,6 +18,7 @@ from processing.models import Image, Status
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterable, Sequence
+    from datetime import timedelta
     from types import TracebackType
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ WITH free AS (
     UPDATE processing_job SET status = 'processing', updated_at = now()
     WHERE status = 'pending' AND id IN (SELECT job_id FROM claimed)
 )
-SELECT claimed.*, job.recipe AS recipe, job.kind AS kind, first.status AS first_status,
+SELECT claimed.*, job.recipe AS recipe, job.canvas AS canvas, job.kind AS kind, job.request_id,
+       first.status AS first_status,
        first.colors AS first_colors, first.placeholder AS first_placeholder,
        first.renditions AS first_renditions, first.losses AS first_losses
 FROM claimed JOIN processing_job job ON job.id = claimed.job_id
@@ -56,6 +58,9 @@ class Claim:
     recipe: dict[str, Any]
     # Results of the image with the same bytes, where that one is completed.
     twin: dict[str, Any] | None
+    # What its job draws, where its bytes are drawn and not uploaded.
+    canvas: dict[str, Any] | None = None
+    request_id: str = ""
 
 
 def claim(ids: Sequence[uuid.UUID]) -> list[Claim]:
@@ -73,7 +78,9 @@ def _as_claim(row: Any) -> Claim:
             "renditions": json.loads(row.first_renditions),
             "losses": json.loads(row.first_losses),
         }
-    return Claim(image=row, recipe=json.loads(row.recipe), twin=twin)
+    drawn = json.loads(row.canvas) if row.canvas else None
+    recipe = json.loads(row.recipe)
+    return Claim(image=row, recipe=recipe, twin=twin, canvas=drawn, request_id=row.request_id)
 
 
 def renew(claims: Iterable[Claim]) -> None:
@@ -85,16 +92,19 @@ def renew(claims: Iterable[Claim]) -> None:
         )
 
 
-def release(claims: Iterable[Claim], *, counted: bool) -> list[uuid.UUID]:
+def release(claims: Iterable[Claim], *, counted: bool, wait: timedelta | None = None) -> list[uuid.UUID]:
     """Puts images back for another worker; `counted` says whether the try counts as one.
 
-    The sweeper sends them at its next round.
+    The sweeper sends them at its next round, or the one after `wait`.
     """
     released = []
     for held in claims:
         image = held.image
         changed = Image.objects.filter(id=image.id, status=Status.PROCESSING, attempt=image.attempt).update(
-            status=Status.PENDING, lease_until=None, sent_at=None, attempt=F("attempt") - int(not counted)
+            status=Status.PENDING,
+            lease_until=Now() + wait if wait else None,
+            sent_at=None,
+            attempt=F("attempt") - int(not counted),
         )
         if changed:
             released.append(image.id)

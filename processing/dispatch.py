@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from typing import TYPE_CHECKING
 
 from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
+from processing.fuse import Fuse
 from processing.models import Image, Job
 
 if TYPE_CHECKING:
@@ -20,28 +19,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TASK = "processing.tasks.process_images"
+FETCH_TASK = "processing.tasks.fetch_image"
 ALL_QUEUES = INTERACTIVE, BULK = "interactive", "bulk"
+# Not one of those that make pixels: a slow host holds a thread of the fetching worker, and nobody's pixels.
+FETCH = "fetch"
 QUEUES = {Job.Kind.SINGLE: INTERACTIVE, Job.Kind.MULTI: INTERACTIVE}
 
 
-class _Fuse:
-    """After a failed send, sends are not tried for a while: a frozen broker must not hold every upload."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._blown_until = 0.0
-        self._lock = threading.Lock()
-
-    @property
-    def blown(self) -> bool:
-        return time.monotonic() < self._blown_until
-
-    def blow(self) -> None:
-        with self._lock:
-            self._blown_until = time.monotonic() + self._seconds
-
-
-_fuse = _Fuse(5.0)
+_fuse = Fuse(5.0)  # a frozen broker must not hold every upload
 
 
 def queue_of(kind: str) -> str:
@@ -68,14 +53,21 @@ def chunks(images: Sequence[Image], *, one_each: bool) -> Iterator[list[uuid.UUI
         yield chunk
 
 
-def dispatch(images: Sequence[Image], kind: str) -> None:
+def is_to_be_fetched(image: Image, kind: str) -> bool:
+    return kind == Job.Kind.CSV and not image.checksum
+
+
+def dispatch(images: Sequence[Image], kind: str, *, alone: bool = False) -> None:
     """Sends the images to the workers; where the broker is away, the sweeper sends them later."""
-    one_each = kind in (Job.Kind.SINGLE, Job.Kind.MULTI)
-    if not send(chunks(images, one_each=one_each), queue_of(kind)):
+    away = [image for image in images if is_to_be_fetched(image, kind)]
+    here = [image for image in images if not is_to_be_fetched(image, kind)] if away else images
+    one_each = alone or kind in (Job.Kind.SINGLE, Job.Kind.MULTI)
+    sent = send(chunks(here, one_each=one_each), queue_of(kind))
+    if not (send(chunks(away, one_each=True), FETCH, task=FETCH_TASK) and sent):
         Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)
 
 
-def send(messages: Iterable[list[uuid.UUID]], queue: str) -> bool:
+def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str = TASK) -> bool:
     """Puts one message a chunk on the queue. False, after at most a few seconds, where the broker is away."""
     if _fuse.blown:
         return False
@@ -83,10 +75,22 @@ def send(messages: Iterable[list[uuid.UUID]], queue: str) -> bool:
         with current_app.producer_or_acquire() as producer:
             for ids in messages:
                 current_app.send_task(
-                    TASK, args=[[str(i) for i in ids]], queue=queue, producer=producer, retry=False
+                    task, args=[[str(i) for i in ids]], queue=queue, producer=producer, retry=False
                 )
     except (OperationalError, OSError) as error:
         _fuse.blow()
         logger.warning("The broker does not answer; the sweeper will send these images: %s", error)
         return False
     return True
+
+
+def ring(task: str, queue: str) -> None:
+    """Wakes whoever sees to `task`. Only a hint: a task that is rung for finds its own work."""
+    if _fuse.blown:
+        return
+    try:
+        with current_app.producer_or_acquire() as producer:
+            current_app.send_task(task, queue=queue, producer=producer, retry=False, expires=60)
+    except (OperationalError, OSError) as error:
+        _fuse.blow()
+        logger.warning("The broker does not answer; beat will ring for %s: %s", task, error)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from django.core.files.storage import storages
 from django.db import connection, transaction
 
-from processing import housekeeping, storage
+from processing import housekeeping, storage, usage
 from processing.claims import Claim
 from processing.ledger import move_counters
 from processing.models import UNFINISHED, Image, Job, Status
 from processing.pipeline import develop
+from processing.webhooks import enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ SELECT * FROM (
         count(i.id) FILTER (WHERE i.status = 'failed') AS rows_failed,
         count(i.id) FILTER (WHERE i.status = 'aborted') AS rows_aborted
     FROM processing_job j LEFT JOIN processing_image i ON i.job_id = j.id
-    WHERE j.kind IN ('single', 'multi', 'batch', 'csv') GROUP BY j.id
+    WHERE j.kind IN ('single', 'multi', 'batch', 'csv', 'canvas') GROUP BY j.id
 ) counted
 WHERE rows + purged <> total
    OR rows - rows_completed - rows_failed - rows_aborted <> total - completed - failed - aborted
@@ -58,6 +59,7 @@ def findings(*, deep: bool, older_than: timedelta) -> Iterator[Finding]:
     yield from missing_originals(deep=deep)
     yield from broken_renditions(deep=deep)
     yield from miscounted_jobs()
+    yield from miscounted_accounts()
     yield from orphan_files(older_than)
 
 
@@ -99,6 +101,14 @@ def miscounted_jobs() -> Iterator[Finding]:
         yield Finding("I6", text, partial(_count_again, job) if job["rows"] == job["total"] else None)
 
 
+def miscounted_accounts() -> Iterator[Finding]:
+    """I6, for the bytes an account uses. An upload between the two looks is found right at the second."""
+    for owner_id, _, _ in usage.miscounted():
+        for _, said, found in usage.miscounted(owner_id):
+            text = f"account {owner_id} says {said:,} bytes are used; its rows hold {found:,}"
+            yield Finding("I6", text, partial(usage.recount, owner_id))
+
+
 def orphan_files(older_than: timedelta) -> Iterator[Finding]:
     """I7. An empty folder is no file: it goes at the next housekeeping."""
     for orphan in housekeeping.orphans(older_than, thorough=True):
@@ -131,8 +141,13 @@ def _stands(store: str, image: Image) -> bool:
 
 
 def _forget_original(image: Image) -> bool:
-    rows = Image.objects.filter(key=image.key).exclude(status__in=UNFINISHED)
-    return bool(rows.update(has_original=False))
+    with transaction.atomic():
+        usage.hold(image.owner_id)
+        rows = Image.objects.filter(key=image.key, has_original=True).exclude(status__in=UNFINISHED)
+        forgotten = rows.update(has_original=False)
+        if forgotten and not Image.objects.filter(key=image.key, has_original=True).exists():
+            usage.give_back(image.owner_id, image.size)
+    return bool(forgotten)
 
 
 def _make_again(image: Image, missing: dict[str, Any]) -> bool:
@@ -151,5 +166,5 @@ def _count_again(job: dict[str, Any]) -> bool:
         }
         if len(states) != now.total or not any(change.values()):
             return False
-        move_counters([{"job_id": str(now.id), **change, "images": "[]"}])
+        enqueue(move_counters([{"job_id": str(now.id), **change, "images": "[]"}]), [])
     return True

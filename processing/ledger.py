@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
+from processing import metrics
 from processing.announce import News, announce
 from processing.models import Image, Status
 from processing.shapes import image_shape
+from processing.webhooks import enqueue
 
 if TYPE_CHECKING:
     import uuid
@@ -42,7 +44,7 @@ class Outcome:
 
 
 # `attempt` is the fence: a worker that lost its lease, and comes back late, changes nothing. Twins are the
-# images of the same bytes that waited for this one.
+# images of the same bytes that waited for this one; one that wants other renditions goes to a worker itself.
 _SETTLE = """
 WITH v AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS v(
@@ -60,7 +62,9 @@ WITH v AS (
     SET status = s.status, error_code = s.error_code, error_detail = s.error_detail, colors = s.colors,
         placeholder = s.placeholder, renditions = s.renditions, losses = s.losses,
         lease_until = NULL, finished_at = now()
-    FROM settled s WHERE i.duplicate_of_id = s.id AND i.status IN ('pending', 'processing')
+    FROM settled s JOIN processing_job done ON done.id = s.job_id
+    WHERE i.duplicate_of_id = s.id AND i.status IN ('pending', 'processing')
+      AND done.recipe = (SELECT recipe FROM processing_job own WHERE own.id = i.job_id)
     RETURNING i.*
 )
 SELECT * FROM settled UNION ALL SELECT * FROM twins
@@ -134,6 +138,7 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
     With `undone` they have just left the state `failed` for another try. Call it in the transaction that
     changed them.
     """
+    changed, finished = list(changed), []
     by_job: dict[uuid.UUID, list[Image]] = {}
     for image in changed:
         by_job.setdefault(image.job_id, []).append(image)
@@ -143,15 +148,27 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
             for job, images in sorted(by_job.items())
             if images[start:]
         ]
-        move_counters(changes)
+        finished += move_counters(changes)
+    enqueue(finished, changed)
+    if not undone:
+        transaction.on_commit(partial(_measure, changed))
 
 
-def move_counters(changes: Sequence[dict[str, Any]]) -> None:
-    """Moves the counters of jobs and writes their events: one change a job, as `_change` makes them."""
+def _measure(changed: Iterable[Image]) -> None:
+    for image in changed:
+        metrics.add("imageapi_images_total", status=image.status, code=image.error_code)
+
+
+def move_counters(changes: Sequence[dict[str, Any]]) -> list[uuid.UUID]:
+    """Moves the counters of jobs and writes their events: one change a job, as `_change` makes them.
+
+    Returns the jobs that are finished by it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [json.dumps(changes)])
         news = [News(*row) for row in cursor.fetchall()]
     transaction.on_commit(partial(announce, news))
+    return [item.job_id for item in news if item.finished]
 
 
 def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:

@@ -10,10 +10,29 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from processing.ids import uuid7
+from processing.source_models import Source
+from processing.webhook_models import Delivery, Endpoint, SigningSecret, WebhookEvent
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+
+__all__ = [
+    "IMAGE_STATUSES",
+    "UNFINISHED",
+    "Delivery",
+    "Endpoint",
+    "Event",
+    "Image",
+    "ImageHue",
+    "Job",
+    "Pulse",
+    "SigningSecret",
+    "Source",
+    "Status",
+    "WebhookEvent",
+]
 
 
 class Status(models.TextChoices):
@@ -55,7 +74,9 @@ class Job(models.Model):
     )
     seq = models.PositiveIntegerField(default=0, help_text="The number of the last event.")
     recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
+    canvas = models.JSONField(null=True, blank=True, help_text="What to draw: processing.canvas.Asked.")
     webhook_url = models.TextField(blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="", help_text="For the logs.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -82,17 +103,38 @@ class Job(models.Model):
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
+    def in_job(self, job: Job, status: str | None = None) -> ImageQuerySet:
+        """The job's images; with `status`, those that stand so in it.
+
+        A derive job's images belong to the jobs that took them in: there it is the derivation that stands.
+        """
+        if job.kind != Job.Kind.DERIVE:
+            images = self.filter(job=job)
+            return images.filter(status=status) if status else images
+        stands = {"derivations__status": status} if status else {}
+        return self.filter(derivations__job=job, **stands)
+
     def visible(self) -> ImageQuerySet:
         return self.filter(deleted_at=None)
 
     def of(self, owner_id: int) -> ImageQuerySet:
         return self.filter(owner_id=owner_id)
 
-    def twins(self, owner_id: int, checksums: Sequence[str]) -> dict[str, Image]:
-        """By checksum (hex SHA-256), the image of this owner that already holds those bytes."""
+    def twins(
+        self, owner_id: int, checksums: Sequence[str], *, wanted: Collection[str] = ()
+    ) -> dict[str, Image]:
+        """By checksum (hex SHA-256), the image of this owner that already holds those bytes.
+
+        One whose uploaded file is gone serves only where it has every `wanted` rendition; name `original`
+        to want the file itself.
+        """
         held = self.of(owner_id).visible().filter(checksum__in=checksums, duplicate_of=None)
-        useful = held.exclude(status__in=[Status.FAILED, Status.ABORTED]).order_by("-id")
-        return {image.checksum: image for image in useful}
+        useful = held.exclude(status__in=[Status.FAILED, Status.ABORTED]).order_by("has_original", "-id")
+        return {
+            image.checksum: image
+            for image in useful
+            if image.has_original or image.rendition_names.issuperset(wanted)
+        }
 
 
 class Image(models.Model):
@@ -109,7 +151,13 @@ class Image(models.Model):
     width = models.PositiveIntegerField(help_text="Pixels, as shown: after the EXIF turn.")
     height = models.PositiveIntegerField()
     key = models.CharField(max_length=22, help_text="The unguessable name of its files in the storage.")
-    has_original = models.BooleanField(default=True)
+    has_original = models.BooleanField(default=True, help_text="Whether the uploaded file is in the storage.")
+    keeps_original = models.BooleanField(
+        default=True, help_text="False: the uploaded file goes once the renditions are safe."
+    )
+    link_key = models.CharField(
+        max_length=22, blank=True, default="", help_text="The name of the permit its expiring links need."
+    )
     duplicate_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="twins")
 
     status = models.CharField(
@@ -144,10 +192,17 @@ class Image(models.Model):
                 fields=["sent_at"], name="image_unfinished", condition=Q(status__in=["pending", "processing"])
             ),
             models.Index(fields=["deleted_at"], name="image_deleted", condition=Q(deleted_at__isnull=False)),
+            models.Index(
+                fields=["owner"], name="image_unkept", condition=Q(has_original=True, keeps_original=False)
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def rendition_names(self) -> set[str]:
+        return {rendition["name"] for rendition in self.renditions}
 
     @property
     def hues(self) -> set[int]:
@@ -200,6 +255,57 @@ class Event(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["created_at"], name="event_age")]
+
+
+class Derivation(models.Model):
+    """One image of which a derive job makes the renditions that it lacks.
+
+    The image belongs to the job that took it in, and stays completed meanwhile: what is under way, leased,
+    tried again and counted is this row.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.ForeignKey(Job, models.CASCADE, related_name="derivations", db_index=False)
+    image = models.ForeignKey(Image, models.CASCADE, related_name="derivations")
+    index = models.PositiveIntegerField()
+    status = models.CharField(
+        max_length=10, choices=[(s.value, s.label) for s in IMAGE_STATUSES], default=Status.PENDING
+    )
+    attempt = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error_detail = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "index"], name="derivation_once_in_its_job")
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["sent_at"],
+                name="derivation_unfinished",
+                condition=Q(status__in=["pending", "processing"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} {self.index}"
+
+
+class Discard(models.Model):
+    """A file that no row needs any more, until it is gone.
+
+    Written in the transaction that made it so; whoever is killed before the file is removed, the sweeper
+    finds it here. Names are random and never used again.
+    """
+
+    store = models.CharField(max_length=12)
+    name = models.CharField(max_length=255)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.store}/{self.name}"
 
 
 class Pulse(models.Model):

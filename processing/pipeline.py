@@ -7,17 +7,19 @@ import hashlib
 import logging
 import time
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from processing import storage
+from processing import canvas, storage, timing, turns
 from processing.claims import Claim, LeaseKeeper, claim, release
 from processing.deadline import deadline
 from processing.imaging import ImageFailed, Made, Recipe, make
 from processing.ledger import Outcome, settle
 from processing.models import Status
+from processing.originals import remove_unkept
 
 if TYPE_CHECKING:
     import uuid
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 DATABASE_PATIENCE = 60.0
+# Before another try: a storage that is restarted is back after the first, a mended one after the second.
+_PAUSES = [timedelta(seconds=5), timedelta(seconds=60)]
 
 
 def process(ids: Sequence[uuid.UUID]) -> int:
@@ -42,6 +46,7 @@ def process(ids: Sequence[uuid.UUID]) -> int:
                 batch.add(waiting[0], develop(waiting[0]))
                 waiting.pop(0)
             batch.flush()
+            patiently(lambda: turns.give({held.image.job_id for held in claims if held.canvas}))
         finally:
             # Told to stop: what is made is kept, the rest goes back uncounted, for another worker, at once.
             if waiting:
@@ -61,14 +66,19 @@ class Batch:
     def add(self, held: Claim, outcome: Outcome | None) -> None:
         if outcome is None:
             self._keeper.drop(held.image.id)
-            patiently(lambda: release([held], counted=True))
+            wait = _PAUSES[min(held.image.attempt, len(_PAUSES)) - 1]
+            patiently(lambda: release([held], counted=True, wait=wait))
         else:
             self._outcomes.append(outcome)
         if len(self._outcomes) >= settings.FLUSH_IMAGES or time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
-        patiently(lambda: settle(self._outcomes))
+        started = time.perf_counter()
+        settled = patiently(lambda: settle(self._outcomes))
+        timing.told(self._outcomes, time.perf_counter() - started)
+        # The rows that name the renditions are committed: only now may an uploaded file go.
+        patiently(lambda: remove_unkept(settled))
         for outcome in self._outcomes:
             self._keeper.drop(outcome.id)
         self._outcomes = []
@@ -91,6 +101,7 @@ def patiently(act: Callable[[], Result]) -> Result:
             pause = min(pause * 2, 2.0)
 
 
+@timing.of_image
 def develop(held: Claim) -> Outcome | None:
     """What becomes of one image; None where the fault is not the picture's and another try is due."""
     try:
@@ -100,7 +111,7 @@ def develop(held: Claim) -> Outcome | None:
     except OSError as error:
         return _failed(held, _storage_failed(error))
     except Exception:
-        logger.exception("image=%s: nobody foresaw this", held.image.id)
+        logger.exception("nobody foresaw this", extra={"image": held.image.id, "job": held.image.job_id})
         error = ImageFailed("internal_error", "Something went wrong on our side.", permanent=False)
         return _failed(held, error)
 
@@ -114,10 +125,13 @@ def _copied(held: Claim) -> Outcome | None:
 
 
 def _made(held: Claim) -> Outcome:
-    image, started = held.image, time.monotonic()
+    image = held.image
+    if held.canvas is not None:
+        drawn = canvas.draw(image, held.canvas)
+        patiently(lambda: canvas.note(image, drawn))
     made = _make(image.key, Recipe.from_json(held.recipe))
-    renditions = _store(image.key, made)
-    logger.info("image=%s job=%s took %.0f ms", image.id, image.job_id, (time.monotonic() - started) * 1000)
+    with timing.lap("store"):
+        renditions = _store(image.key, made)
     return Outcome(
         image.id,
         image.attempt,
@@ -131,10 +145,11 @@ def _made(held: Claim) -> Outcome:
 
 def _make(key: str, recipe: Recipe) -> Made:
     try:
-        file = storage.open_original(key)
+        with timing.lap("fetch"):
+            file = storage.open_original(key)
     except FileNotFoundError as error:
         raise ImageFailed("original_missing", "The uploaded file is gone.", permanent=True) from error
-    with file, deadline(settings.IMAGE_SECONDS):
+    with file, deadline(settings.IMAGE_SECONDS), timing.lap("render"):
         return make(file, recipe, max_pixels=settings.MAX_PIXELS)
 
 
@@ -167,7 +182,8 @@ def _storage_failed(error: OSError) -> ImageFailed:
 
 def _failed(held: Claim, error: ImageFailed) -> Outcome | None:
     image = held.image
-    logger.info("image=%s job=%s failed: %s (%s)", image.id, image.job_id, error.code, error.detail)
+    fields = {"image": image.id, "job": image.job_id, "code": error.code, "detail": error.detail}
+    logger.info("image failed", extra=fields)
     if not error.permanent and image.attempt < settings.MAX_ATTEMPTS:
         return None
     return Outcome(image.id, image.attempt, Status.FAILED, error_code=error.code, error_detail=error.detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from processing import storage
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from processing.models import Event, Image, Job
+
+
+class Gives(Protocol):
+    """What the owner's plan lets see; the plan itself is the accounts' business."""
+
+    thumbnail_heights: list[int]
+    keeps_original: bool
 
 
 class ErrorShape(TypedDict):
@@ -42,7 +49,7 @@ class ImageShape(TypedDict):
     content_type: str
     width: int
     height: int
-    checksum: str
+    checksum: str | None  # null while its bytes are still to be fetched
     status: str
     uploaded_at: str
     finished_at: str | None
@@ -74,11 +81,16 @@ def instant(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
 
 
-def image_error(image: Image) -> ErrorShape | None:
-    return {"code": image.error_code, "detail": image.error_detail} if image.error_code else None
+def error_shape(code: str, detail: str) -> ErrorShape | None:
+    return {"code": code, "detail": detail} if code else None
 
 
-def image_shape(image: Image) -> ImageShape:
+def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
+    """The image as its owner's plan shows it, in answers; without a plan as its job made it, in events.
+
+    What a plan gives no more is hidden, not lost: it is there again when the plan gives it again.
+    """
+    original = image.has_original and image.keeps_original and (plan is None or plan.keeps_original)
     return {
         "id": str(image.id),
         "job_id": str(image.job_id),
@@ -88,18 +100,27 @@ def image_shape(image: Image) -> ImageShape:
         "content_type": image.content_type,
         "width": image.width,
         "height": image.height,
-        "checksum": f"sha256:{image.checksum}",
+        "checksum": f"sha256:{image.checksum}" if image.checksum else None,
         "status": image.status,
         "uploaded_at": instant(image.uploaded_at),
         "finished_at": instant(image.finished_at) if image.finished_at else None,
-        "error": image_error(image),
+        "error": error_shape(image.error_code, image.error_detail),
         "colors": image.colors,
         "placeholder": image.placeholder,
-        "renditions": [rendition_shape(image.key, rendition) for rendition in image.renditions],
-        "original_url": f"/api/images/{image.id}/original" if image.has_original else None,
+        "renditions": [
+            rendition_shape(image.key, rendition)
+            for rendition in image.renditions
+            if _is_given(rendition["name"], plan)
+        ],
+        "original_url": f"/api/images/{image.id}/original" if original else None,
         "duplicate_of": str(image.duplicate_of_id) if image.duplicate_of_id else None,
         "losses": image.losses,
     }
+
+
+def _is_given(name: str, plan: Gives | None) -> bool:
+    kind, _, height = name.partition("-")
+    return plan is None or kind != "thumbnail" or int(height) in plan.thumbnail_heights
 
 
 def rendition_shape(key: str, rendition: dict[str, Any]) -> RenditionShape:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -15,7 +17,13 @@ from django.core.files.storage import FileSystemStorage, storages
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+logger = logging.getLogger(__name__)
+
 KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class StorageUnavailable(OSError):
+    """The object store did not do what was asked; another try may succeed."""
 
 
 class Files(FileSystemStorage):
@@ -31,12 +39,18 @@ class Files(FileSystemStorage):
 
     def _save(self, name: str, content: File[Any]) -> str:
         path = Path(self.path(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._put(path, content)
+        except FileNotFoundError:  # once for each folder; looking every time costs more than the rename
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._put(path, content)
+        return name
+
+    def _put(self, path: Path, content: File[Any]) -> None:
         if hasattr(content, "temporary_file_path"):
             Path(content.temporary_file_path()).replace(path)
         else:
             self._write(path, content)
-        return name
 
     def _write(self, path: Path, content: File[Any]) -> None:
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -88,9 +102,50 @@ def open_original(key: str) -> BinaryIO:
     return cast("BinaryIO", storages["originals"].open(original_name(key), "rb"))
 
 
+def put_private(name: str, data: bytes) -> None:
+    """A small file beside the originals, under a name of its maker's."""
+    storages["originals"].save(name, ContentFile(data))
+
+
+def open_private(name: str) -> BinaryIO:
+    """Raises FileNotFoundError where there is none."""
+    return cast("BinaryIO", storages["originals"].open(name, "rb"))
+
+
+def drop_private(name: str) -> None:
+    storages["originals"].delete(name)
+
+
+def original_link(key: str, disposition: str, content_type: str) -> str | None:
+    """Where a client fetches the original from the object store itself, for a minute; None where it can't."""
+    store = storages["originals"]
+    if not hasattr(store, "presigned"):
+        return None
+    return store.presigned(
+        original_name(key), 60, ResponseContentDisposition=disposition, ResponseContentType=content_type
+    )
+
+
 def drop_originals(keys: Iterable[str]) -> None:
-    for key in keys:
-        storages["originals"].delete(original_name(key))
+    _drop("originals", map(original_name, keys))
+
+
+def _drop(store: str, names: Iterable[str]) -> None:
+    """A leftover is better than an upload or an outcome undone because its leftovers could not be removed."""
+    try:
+        for name in names:
+            storages[store].delete(name)
+    except StorageUnavailable as error:
+        logger.warning("Storage: not removed: %s", error)
+
+
+def drop_abandoned() -> int:
+    """Removes what killed processes have left half-received; returns how many files."""
+    old = time.time() - settings.BODY_SECONDS - 3600
+    left = [path for path in settings.INCOMING_DIR.glob("*") if path.stat().st_mtime < old]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def rendition_name(key: str, file: str) -> str:
@@ -107,9 +162,14 @@ def open_rendition(key: str, file: str) -> BinaryIO:
 
 
 def drop_renditions(key: str, files: Iterable[str]) -> None:
-    for file in files:
-        storages["renditions"].delete(rendition_name(key, file))
+    _drop("renditions", (rendition_name(key, file) for file in files))
 
 
 def rendition_url(key: str, file: str) -> str:
+    """Ours, also where the bytes are in S3: the bucket stays private, and the headers stay the same.
+
+    With IMAGEAPI_MEDIA_BASE_URL, that of the bucket or of a CDN in front of it.
+    """
+    if settings.MEDIA_BASE_URL:
+        return f"{settings.MEDIA_BASE_URL}/{rendition_name(key, file)}"
     return f"{settings.MEDIA_URL}{key}/{file}"

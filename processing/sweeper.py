@@ -1,6 +1,7 @@
 """What makes every promise come true late, when the quick way failed.
 
-It finds images whose message was lost and images whose worker died, and sends them again. It may run twice at
+It finds images whose message was lost and images whose worker died, and sends them again; files that were to
+be removed, and removes them. It may run twice at
 once, or not for a while: only latency suffers.
 """
 
@@ -8,15 +9,13 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from processing import dispatch
+from processing import backlog, derive, discards, dispatch, originals, sourcing, turns
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Status
 
@@ -29,14 +28,18 @@ _FORGOTTEN = timedelta(seconds=5)
 _FORGOTTEN_IN_A_LONG_QUEUE = timedelta(minutes=10)
 _AGAIN = timedelta(seconds=10)
 
-# An image that waits for its twin's pixels is not sent: it is finished with the twin.
+# An image that waits for its twin's pixels is not sent: it is finished with the twin. One that is being
+# fetched, or is to be fetched later, is pending with a lease.
 _TAKE_FORGOTTEN = """
 UPDATE processing_image SET sent_at = now() WHERE id IN (
     SELECT i.id FROM processing_image i
     WHERE i.status IN ('pending', 'processing') AND i.attempt < %(attempts)s AND (
         (i.status = 'processing' AND i.lease_until < now()
             AND (i.sent_at IS NULL OR i.sent_at < now() - %(again)s))
-        OR (i.status = 'pending' AND (i.sent_at IS NULL OR i.sent_at < now() - %(forgotten)s)))
+        OR (i.status = 'pending' AND (i.lease_until IS NULL OR i.lease_until < now())
+            AND (i.sent_at IS NULL OR i.sent_at < now() - CASE
+                WHEN i.checksum = '' AND (SELECT kind FROM processing_job WHERE id = i.job_id) = 'csv'
+                THEN %(unfetched)s ELSE %(forgotten)s END)))
       AND NOT EXISTS (SELECT 1 FROM processing_image first
           WHERE first.id = i.duplicate_of_id AND first.status IN ('pending', 'processing'))
     ORDER BY i.id LIMIT %(most)s FOR UPDATE SKIP LOCKED
@@ -47,7 +50,12 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
 def sweep() -> int:
     """One round; returns how many images were sent again or given up."""
     Pulse.objects.update_or_create(name="sweep", defaults={"beat_at": timezone.now()})
-    return give_up() + send_forgotten()
+    patience = forgotten_after(*dispatch.ALL_QUEUES)
+    given_up = give_up() + sourcing.give_up(_MOST)
+    again = send_forgotten(patience) + derive.sweep(patience) + turns.give_stalled()
+    originals.remove_left_behind()
+    discards.clear()
+    return given_up + again
 
 
 def give_up() -> int:
@@ -68,12 +76,23 @@ def give_up() -> int:
     return len(settle(outcomes))
 
 
-def send_forgotten() -> int:
-    forgotten = _FORGOTTEN if queues_are_empty() else _FORGOTTEN_IN_A_LONG_QUEUE
+def forgotten_after(*queues: str) -> timedelta:
+    """How long ago a message must have been sent for its images to be taken for forgotten, as of now."""
+    return _FORGOTTEN if are_empty(*queues) else _FORGOTTEN_IN_A_LONG_QUEUE
+
+
+def send_forgotten(patience: timedelta | None = None) -> int:
+    patience = forgotten_after(*dispatch.ALL_QUEUES) if patience is None else patience
     images = list(
         Image.objects.raw(
             _TAKE_FORGOTTEN,
-            {"attempts": settings.MAX_ATTEMPTS, "again": _AGAIN, "forgotten": forgotten, "most": _MOST},
+            {
+                "attempts": settings.MAX_ATTEMPTS,
+                "again": _AGAIN,
+                "forgotten": patience,
+                "unfetched": forgotten_after(dispatch.FETCH),
+                "most": _MOST,
+            },
         )
     )
     by_job: dict[tuple[str, bool], list[Image]] = {}
@@ -82,23 +101,15 @@ def send_forgotten() -> int:
         # One that was tried before may be what killed its worker: alone, it takes no other with it.
         by_job.setdefault((kinds[image.id], image.attempt > 0), []).append(image)
     for (kind, alone), group in by_job.items():
-        _send(group, kind, alone=alone)
+        dispatch.dispatch(group, kind, alone=alone)
     if images:
         logger.info("Sent %d images again.", len(images))
     return len(images)
 
 
-def _send(images: list[Image], kind: str, *, alone: bool) -> None:
-    messages = dispatch.chunks(images, one_each=alone)
-    if not dispatch.send(messages, dispatch.queue_of(kind)):
-        Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)
-
-
-def queues_are_empty() -> bool:
+def are_empty(*queues: str) -> bool:
     try:
-        with current_app.connection_for_write() as broker:
-            channel: Any = broker.channel()  # a declared queue answers with its length
-            lengths = [channel.queue_declare(name).message_count for name in dispatch.ALL_QUEUES]
-            return not any(lengths)
+        waiting = backlog.messages()
+        return not any(waiting[name] for name in queues)
     except (OperationalError, OSError):
         return False

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
-from processing import pipeline, sweeper, trash
+from processing import deriving, guarded, pipeline, sourcing, storage, sweeper, trash
+
+
+@worker_shutting_down.connect
+def let_go(**_: Any) -> None:
+    """Other hosts are not waited for while the worker stops."""
+    guarded.stop()
 
 
 @shared_task(name="processing.tasks.process_images")
 def process_images(ids: list[str]) -> None:
     pipeline.process([uuid.UUID(i) for i in ids])
+
+
+@shared_task(name="processing.tasks.derive_images")
+def derive_images(ids: list[str]) -> None:
+    deriving.process([uuid.UUID(i) for i in ids])
+
+
+# Threads can't be interrupted, so an unfinished message can't go back: the lease brings the row back.
+@shared_task(name="processing.tasks.fetch_image", acks_late=False)
+def fetch_image(ids: list[str]) -> None:
+    sourcing.fetch(uuid.UUID(ids[0]))
 
 
 @shared_task(name="processing.tasks.sweep")
@@ -22,3 +41,4 @@ def sweep() -> None:
 @shared_task(name="processing.tasks.purge")
 def purge() -> None:
     trash.purge()
+    storage.drop_abandoned()

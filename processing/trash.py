@@ -10,13 +10,14 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from processing import storage
-from processing.announce import announce_removed
+from processing import permits, storage, usage
+from processing.announce import announce_removed, announce_restored
+from processing.discards import discard
 from processing.ledger import index_hues
-from processing.models import UNFINISHED, Image, ImageHue, Job
+from processing.models import UNFINISHED, Image, ImageHue, ImageQuerySet, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _ROUND = 500
 
@@ -26,35 +27,44 @@ def delete(image: Image) -> bool:
     with transaction.atomic():
         changed = Image.objects.filter(id=image.id, deleted_at=None).update(deleted_at=timezone.now())
         ImageHue.objects.filter(owner=image.owner_id, image=image).delete()
+        permits.revoke([image.id])
         if changed:
             transaction.on_commit(lambda: announce_removed(image.owner_id, [image.id]))
     return bool(changed)
 
 
 def restore(image: Image) -> None:
-    """Undoes `delete`, as long as the row is there."""
+    """Undoes `delete`, as long as the row is there; links made before stay revoked."""
     with transaction.atomic():
         image = Image.objects.select_for_update().get(id=image.id)
         image.deleted_at = None
         image.save(update_fields=["deleted_at"])
         index_hues([image])
+        transaction.on_commit(lambda: announce_restored(image.owner_id, [image.id]))
 
 
 def purge() -> int:
     """Removes rows and files of images deleted longer ago than the retention time; returns how many."""
-    old = timezone.now() - settings.RETENTION
+    owners = _purgeable().order_by().values_list("owner_id", flat=True).distinct()
+    return sum(_purge_account(owner_id) for owner_id in list(owners))
+
+
+def _purgeable() -> ImageQuerySet:
+    images: ImageQuerySet = Image.objects.filter(deleted_at__lt=timezone.now() - settings.RETENTION)
+    return images.exclude(status__in=UNFINISHED).exclude(derivations__status__in=UNFINISHED)
+
+
+def _purge_account(owner_id: int) -> int:
     count = 0
     while True:
         with transaction.atomic():
-            images = list(
-                Image.objects.select_for_update(skip_locked=True)
-                .filter(deleted_at__lt=old)
-                .exclude(status__in=UNFINISHED)
-                .order_by("deleted_at")[:_ROUND]
-            )
+            # An upload of the same bytes waits here, or is seen below.
+            usage.hold(owner_id)
+            due = _purgeable().of(owner_id).order_by("deleted_at")[:_ROUND]
+            images = list(due.select_for_update(skip_locked=True, of=("self",)))
             Image.objects.filter(id__in=[image.id for image in images]).delete()
             _count_purged(images)
-        _drop_files(images)
+            _discard_files(owner_id, images)
         count += len(images)
         if len(images) < _ROUND:
             return count
@@ -66,10 +76,22 @@ def _count_purged(images: Sequence[Image]) -> None:
         Job.objects.filter(id=job_id).update(purged=F("purged") + count)
 
 
-def _drop_files(images: Sequence[Image]) -> None:
-    """The files go with the last row that names them: duplicates share their first one's."""
-    shared = set(Image.objects.filter(key__in=[image.key for image in images]).values_list("key", flat=True))
-    for image in images:
-        if image.key not in shared:
-            storage.drop_renditions(image.key, [rendition["file"] for rendition in image.renditions])
-            storage.drop_originals([image.key])
+def _discard_files(owner_id: int, images: Sequence[Image]) -> None:
+    """A file goes with the last row that names it: duplicates share their first one's."""
+    keys = {image.key: image for image in images}
+    left: dict[str, set[str]] = {}
+    for key, renditions in Image.objects.filter(key__in=keys).values_list("key", "renditions"):
+        left.setdefault(key, set()).update(rendition["file"] for rendition in renditions)
+    discard(
+        ("renditions", storage.rendition_name(image.key, file))
+        for image in images
+        for file in _files(image)
+        if file not in left.get(image.key, ())
+    )
+    gone = [image for key, image in keys.items() if key not in left]
+    discard(("originals", storage.original_name(image.key)) for image in gone)
+    usage.give_back(owner_id, sum(image.size for image in gone if image.has_original))
+
+
+def _files(image: Image) -> Iterator[str]:
+    return (rendition["file"] for rendition in image.renditions)

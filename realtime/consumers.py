@@ -8,8 +8,8 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 
-from processing.models import Event, Image, Job
-from processing.shapes import image_error, job_shape
+from processing.models import Event, Job
+from processing.shapes import error_shape, job_shape
 from realtime.hub import Told, hub
 from realtime.socket import NOT_YOURS, Socket
 
@@ -115,18 +115,15 @@ def _missed(job_id: UUID, since: int) -> list[Told]:
 def _snapshot(job_id: UUID) -> dict[str, Any]:
     # The job first: images read later can only be newer, and the events that made them so are still to come.
     job = Job.objects.get(id=job_id)
-    images = Image.objects.filter(job=job).order_by("index")
+    rows = job.derivations if job.kind == Job.Kind.DERIVE else job.images
+    names = ("index", "status", "error_code", "error_detail")
+    ids = "image_id" if job.kind == Job.Kind.DERIVE else "id"
     return {
         "type": "job.snapshot",
         "seq": job.seq,
         "job": job_shape(job),
         "images": [
-            {
-                "id": str(image.id),
-                "index": image.index,
-                "status": image.status,
-                "error": image_error(image),
-            }
-            for image in images.only("id", "index", "status", "error_code", "error_detail")
+            {"id": str(image_id), "index": index, "status": status, "error": error_shape(code, detail)}
+            for image_id, index, status, code, detail in rows.order_by("index").values_list(ids, *names)
         ],
     }

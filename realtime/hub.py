@@ -22,12 +22,14 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import Error
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from processing import feed
 from processing.announce import GROUP
-from processing.models import Event, Job
-from processing.shapes import ImageShape, job_shape
+from processing.models import Event, Image, Job, Status
+from processing.owners import plan_of
+from processing.shapes import ImageShape, image_shape, job_shape
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,22 @@ _LOOK_EVERY = 2.0
 _LOOK_BACK = timedelta(seconds=60)
 _REJOIN_EVERY = 3600.0  # channels_redis forgets members of a group after a day
 _MOST_EVENTS = 200
+_MOST_REMOVED = 1000
 _MOST_REMEMBERED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An image that has come into the feed; its frame is encoded once, for all."""
+
+    id: UUID
+    hues: int
+    frame: str
+
+    @classmethod
+    def of(cls, image: ImageShape) -> Shown:
+        hues = feed.bits([color["hue"] for color in image["colors"] if color["hue"] is not None])
+        return cls(UUID(image["id"]), hues, json.dumps({"type": "feed.added", "image": image}))
 
 
 @dataclass(frozen=True)
@@ -46,12 +63,20 @@ class Told:
     owner_id: int
     seq: int
     type: str
+    kind: str
     frame: str
     images_text: str
 
     @cached_property
     def images(self) -> list[ImageShape]:
         return json.loads(self.images_text)
+
+    @cached_property
+    def shown(self) -> list[Shown]:
+        """What this event brings into the feed. A job that makes more of old images brings nothing new."""
+        if self.kind == Job.Kind.DERIVE:
+            return []
+        return [Shown.of(image) for image in self.images if image["status"] == Status.COMPLETED]
 
     @classmethod
     def of(cls, event: Event) -> Told:
@@ -62,6 +87,7 @@ class Told:
             owner_id=event.job.owner_id,
             seq=event.seq,
             type=event.type,
+            kind=event.job.kind,
             frame=f"{{{head}{images}}}",
             images_text=event.images,
         )
@@ -72,7 +98,13 @@ class Listener(Protocol):
 
     async def on_events(self, events: Sequence[Told]) -> None: ...
 
-    async def on_removed(self, images: Sequence[str]) -> None: ...
+
+class AccountListener(Listener, Protocol):
+    """Somebody here who follows an account, with all that comes and goes in it."""
+
+    async def on_removed(self, images: Sequence[UUID]) -> None: ...
+
+    async def on_restored(self, images: Sequence[Shown]) -> None: ...
 
 
 class Hub:
@@ -80,9 +112,11 @@ class Hub:
 
     def __init__(self) -> None:
         self._jobs: defaultdict[UUID, set[Listener]] = defaultdict(set)
-        self._accounts: defaultdict[int, set[Listener]] = defaultdict(set)
+        self._accounts: defaultdict[int, set[AccountListener]] = defaultdict(set)
         self._since: dict[int, float] = {}
         self._told: OrderedDict[UUID, int] = OrderedDict()
+        self._gone: OrderedDict[UUID, None] = OrderedDict()
+        self._back: set[UUID] = set()
         self._news: dict[UUID, tuple[int, int]] = {}
         self._rang = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -102,17 +136,17 @@ class Hub:
         if not self._jobs[job_id]:
             del self._jobs[job_id]
 
-    def follow_account(self, owner_id: int, listener: Listener) -> None:
+    def follow_account(self, owner_id: int, listener: AccountListener) -> None:
         """From here on `listener` is told every event of the account."""
         self._start()
         self._since.setdefault(owner_id, time.time())
         self._accounts[owner_id].add(listener)
 
-    def leave_account(self, owner_id: int, listener: Listener) -> None:
+    def leave_account(self, owner_id: int, listener: AccountListener) -> None:
         self._accounts[owner_id].discard(listener)
         if not self._accounts[owner_id]:
             del self._accounts[owner_id]
-            del self._since[owner_id]
+            self._since.pop(owner_id, None)
 
     def sockets_of(self, owner_id: int) -> int:
         return len(self._accounts.get(owner_id, ()))
@@ -141,8 +175,10 @@ class Hub:
 
     async def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == "removed":
-            for listener in list(self._accounts.get(message["owner"], ())):
-                await _safely(listener.on_removed(message["images"]))
+            await self._remove(message["owner"], [UUID(image) for image in message["images"]])
+            return
+        if message["type"] == "restored":
+            await self._restore(message["owner"], [UUID(image) for image in message["images"]])
             return
         for job_id, owner_id, first, last in message["jobs"]:
             self._note(UUID(job_id), owner_id, first, last)
@@ -157,6 +193,36 @@ class Hub:
         if last > self._told[job_id]:
             self._news[job_id] = (owner_id, last)
             self._rang.set()
+
+    async def _remove(self, owner_id: int, images: Sequence[UUID]) -> None:
+        """Tells of images that are gone, once, whoever said so first."""
+        fresh = [image for image in images if image not in self._gone]
+        self._gone.update(dict.fromkeys(fresh))
+        while len(self._gone) > _MOST_REMEMBERED:
+            self._gone.popitem(last=False)
+        if fresh:
+            for listener in list(self._accounts.get(owner_id, ())):
+                await _safely(listener.on_removed(fresh))
+
+    async def _restore(self, owner_id: int, images: Sequence[UUID]) -> None:
+        for image in images:
+            self._gone.pop(image, None)
+            self._back.add(image)
+        if owner_id not in self._accounts:
+            return
+        try:
+            shown = await database_sync_to_async(_in_feed)(owner_id, images)
+        except Error as error:
+            logger.warning(
+                "A restored image can't be read, the next page of the feed will show it: %s", error
+            )
+            return
+        for listener in list(self._accounts.get(owner_id, ())):
+            await _safely(listener.on_restored(shown))
+
+    def is_gone(self, image_id: UUID) -> bool:
+        """Whether the image was deleted a short while ago, or before its completion was told."""
+        return image_id in self._gone
 
     def _is_younger(self, job_id: UUID, owner_id: int) -> bool:
         """Whether the job was made after its account was first followed here; a UUIDv7 tells its time."""
@@ -174,11 +240,16 @@ class Hub:
             await asyncio.sleep(_LOOK_EVERY)
             if not self._jobs and not self._accounts:
                 continue
+            self._back.clear()
             try:
                 rows = await database_sync_to_async(_latest)(list(self._jobs), list(self._accounts))
+                removed = await database_sync_to_async(_removed_lately)(list(self._accounts))
             except Error as error:
                 logger.warning("The database does not answer: %s", error)
                 continue
+            for owner_id, images in removed.items():
+                # What came back while the rows were read is gone in them, but not in truth.
+                await self._remove(owner_id, [image for image in images if image not in self._back])
             for job_id, owner_id, seq in rows:
                 if job_id in self._told or self._is_younger(job_id, owner_id):
                     self._note(job_id, owner_id, seq, seq)
@@ -194,10 +265,12 @@ class Hub:
             news, self._news = self._news, {}
             after = {job_id: self._told.get(job_id, 0) for job_id in news}
             try:
-                events = await database_sync_to_async(_read)(after)
+                events, deleted = await database_sync_to_async(_read)(after, frozenset(self._accounts))
             except Error as error:
                 logger.warning("The log can't be read, the next look will: %s", error)
                 continue
+            for owner_id, images in deleted.items():
+                await self._remove(owner_id, images)
             for job_id, told in events.items():
                 await self._hand_out(job_id, told)
                 if told[-1].seq < news[job_id][1]:
@@ -206,7 +279,10 @@ class Hub:
 
     async def _hand_out(self, job_id: UUID, events: Sequence[Told]) -> None:
         self._remember(job_id, events[-1].seq)
-        followers = self._jobs.get(job_id, set()) | self._accounts.get(events[0].owner_id, set())
+        followers: set[Listener] = {
+            *self._jobs.get(job_id, ()),
+            *self._accounts.get(events[0].owner_id, ()),
+        }
         for listener in followers:
             await _safely(listener.on_events(events))
 
@@ -228,13 +304,36 @@ def _latest(jobs: list[UUID], accounts: list[int]) -> list[tuple[UUID, int, int]
     return list(Job.objects.filter(Q(id__in=jobs) | recent).values_list("id", "owner_id", "seq"))
 
 
-def _read(after: dict[UUID, int]) -> dict[UUID, list[Told]]:
+def _by_owner(images: QuerySet[Image]) -> dict[int, list[UUID]]:
+    found: dict[int, list[UUID]] = {}
+    for owner_id, image_id in images.values_list("owner_id", "id"):
+        found.setdefault(owner_id, []).append(image_id)
+    return found
+
+
+def _removed_lately(accounts: list[int]) -> dict[int, list[UUID]]:
+    recent = Image.objects.filter(deleted_at__gt=timezone.now() - _LOOK_BACK, owner_id__in=accounts)
+    return _by_owner(recent.order_by("-deleted_at")[:_MOST_REMOVED])
+
+
+def _read(
+    after: dict[UUID, int], accounts: frozenset[int]
+) -> tuple[dict[UUID, list[Told]], dict[int, list[UUID]]]:
+    """What the jobs' logs tell, and which of the images that come into the feed by it are deleted already."""
     found: dict[UUID, list[Told]] = {}
     for job_id, seq in after.items():
         events = [Told.of(event) for event in Event.objects.after(job_id, seq)[:_MOST_EVENTS]]
         if events:
             found[job_id] = events
-    return found
+    told = [event for events in found.values() for event in events if event.owner_id in accounts]
+    shown = [image.id for event in told for image in event.shown]
+    return found, _by_owner(Image.objects.filter(id__in=shown, deleted_at__isnull=False)) if shown else {}
+
+
+def _in_feed(owner_id: int, images: Sequence[UUID]) -> list[Shown]:
+    rows = Image.objects.of(owner_id).visible().filter(id__in=images, status=Status.COMPLETED)
+    plan = plan_of(owner_id)
+    return [Shown.of(image_shape(image, plan)) for image in rows]
 
 
 hub = Hub()

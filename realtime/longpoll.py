@@ -53,8 +53,6 @@ class _Bell:
     async def on_events(self, events: Sequence[Told]) -> None:
         self.rang.set()
 
-    async def on_removed(self, images: Sequence[str]) -> None: ...
-
 
 async def _wait_for_news(job_id: UUID, since: int, seconds: int) -> None:
     bell = _Bell()

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from prometheus_client import Gauge
 
 from realtime.hub import hub
 
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from realtime.hub import Told
+    from realtime.hub import Shown, Told
 
 NO_CREDENTIALS, NOT_YOURS, TOO_MANY = 4401, 4404, 4429
 SUBPROTOCOL = "imageapi"
+SOCKETS = Gauge("imageapi_sockets", "Open sockets of this web server.", ["socket"])
 _MAX_SOCKETS = 5000
 _MAX_FRAMES_A_SECOND = 100
 
@@ -43,6 +45,7 @@ class Socket(AsyncWebsocketConsumer):
             await self.close(TOO_MANY)
         else:
             self.owner_id = user.id
+            SOCKETS.labels(type(self).__name__).inc()
             await self.admitted()
 
     async def admitted(self) -> None:
@@ -53,6 +56,7 @@ class Socket(AsyncWebsocketConsumer):
         if self.job_id is not None:
             hub.leave_job(self.job_id, self)
         if self.owner_id is not None:
+            SOCKETS.labels(type(self).__name__).dec()
             hub.leave_account(self.owner_id, self)
 
     async def tell(self, frame: dict[str, Any]) -> None:
@@ -86,5 +90,8 @@ class Socket(AsyncWebsocketConsumer):
     async def on_events(self, events: Sequence[Told]) -> None:
         """Events of the job or the account that this socket follows, in order."""
 
-    async def on_removed(self, images: Sequence[str]) -> None:
+    async def on_removed(self, images: Sequence[UUID]) -> None:
         """Images of the account that are gone."""
+
+    async def on_restored(self, images: Sequence[Shown]) -> None:
+        """Images of the account that were gone, and are there again."""

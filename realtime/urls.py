@@ -4,12 +4,15 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from realtime.consumers import JobSocket, UploadSocket
+from realtime.feed import FeedSocket
 from realtime.nowhere import Nowhere
 
 sockets = URLRouter(
     [
         path("ws/upload/", UploadSocket.as_asgi()),
         path("ws/upload", UploadSocket.as_asgi()),
+        path("ws/feed/", FeedSocket.as_asgi()),
+        path("ws/feed", FeedSocket.as_asgi()),
         path("ws/jobs/<uuid:job_id>/", JobSocket.as_asgi()),
         path("ws/jobs/<uuid:job_id>", JobSocket.as_asgi()),
         re_path("", Nowhere.as_asgi()),

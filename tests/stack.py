@@ -17,6 +17,8 @@ from typing import Self
 
 import psutil
 
+from imageapi.children import Account, Command, spawn
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 150.0
 STOP_SECONDS = 20.0
@@ -28,6 +30,7 @@ _FOREIGN = (
     "HOST",
     "SECRET_KEY",
     "IMAGEAPI_ADMIN_PASSWORD",
+    "IMAGEAPI_ANONYMOUS_PLAN",
 )
 
 
@@ -36,13 +39,19 @@ class StackFailed(AssertionError):
 
 
 class Stack:
-    """`manage.py up` in a session of its own, on a free port, with all its state below `home`."""
+    """`manage.py up` in a session of its own, on a free port, with all its state below `home`.
 
-    def __init__(self, home: Path, env: Mapping[str, str] | None = None) -> None:
+    Start it from a thread that lives as long as it is needed: when that ends, even by force, it stops.
+    """
+
+    def __init__(
+        self, home: Path, env: Mapping[str, str] | None = None, account: Account | None = None
+    ) -> None:
         self.home = home
         self.env = dict(env or {})
+        self.account = account
         self.port = 0
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._lines: list[str] = []
         self._news = threading.Condition()
         self._reader: threading.Thread | None = None
@@ -89,17 +98,14 @@ class Stack:
         own = {"IMAGEAPI_HOME": str(self.home), "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         self._finish_reading()
         self._lines = []
-        self.process = subprocess.Popen(
-            (sys.executable, "manage.py", "up"),
+        command = Command(
+            name="up",
+            argv=(sys.executable, "manage.py", "up"),
             cwd=ROOT,
             env={**inherited, **own, **self.env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
+            account=self.account,
         )
+        self.process = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
 
@@ -177,11 +183,11 @@ class Stack:
     ) -> None:
         self.close()
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             with self._news:
-                self._lines.append(line.rstrip("\n"))
+                self._lines.append(line.decode(errors="replace").rstrip("\n"))
                 self._news.notify_all()
         # The output may end a moment before the process does, and that end is news too.
         process.wait()

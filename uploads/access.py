@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.cookie import parse_cookie
 from django.utils import timezone
 from knox.auth import TokenAuthentication
@@ -92,7 +93,13 @@ class BearerAuthentication(TokenAuthentication):
 
 
 class CookieAuthentication(SessionAuthentication):
-    """The page's session cookie, with Django's CSRF check."""
+    """The page's session cookie, with Django's CSRF check on the `X-CSRFToken` header."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        # Django looks into the body first: an upload would be read before it is known whose it is.
+        bodiless = copy.copy(request._request)
+        bodiless.POST = QueryDict()
+        super().enforce_csrf(bodiless)  # type: ignore[arg-type]
 
 
 class AnonymousPlanAuthentication(BaseAuthentication):

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
-from processing import jobs, storage
+from processing import jobs, storage, usage
 from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.models import Image, Job
-from uploads.models import User
+from uploads import quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from uploads.models import Plan
+    from uploads.models import Plan, User
     from uploads.receiving import Received
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,14 +56,14 @@ def take_in(
         files = _examine(owner.plan, received, receipt)
         if files:
             new = [image for image, _ in files]
-            _store(files, stored, known=set(Image.objects.twins(owner.id, [n.checksum for n in new])))
+            _store(files, stored, known=_known(owner.id, owner.plan, new))
             try:
-                _write(owner, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+                _write(owner.id, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
             except _TwinGone:
                 _store(files, stored, known=set())
-                _write(owner, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+                _write(owner.id, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
     except BaseException:
-        storage.drop_originals(stored)
+        _drop_unnamed(stored)
         raise
     finally:
         for file in received:
@@ -77,9 +81,10 @@ def _examine(
         try:
             shape = examine(file, plan)
         except ImageFailed as error:
-            receipt.rejected.append(
-                {"index": index, "name": file.name, "code": error.code, "detail": error.detail}
-            )
+            rejected = {"index": index, "name": file.name, "code": error.code, "detail": error.detail}
+            if error.code == "file_too_large":
+                rejected |= {"limit": plan.max_file_bytes, "actual": file.size, "plan": plan.name}
+            receipt.rejected.append(rejected)
             continue
         new = jobs.NewImage(
             index=index,
@@ -118,10 +123,16 @@ def _store(files: Sequence[tuple[jobs.NewImage, Received]], stored: list[str], *
             stored.append(new.key)
 
 
+def _known(owner_id: int, plan: Plan, files: Sequence[jobs.NewImage]) -> set[str]:
+    """The checksums of those that need not be stored again."""
+    wanted = jobs.wanted(recipe_of(plan), keeps_originals=plan.keeps_original)
+    return set(Image.objects.twins(owner_id, [file.checksum for file in files], wanted=wanted))
+
+
 def _write(
-    owner: User,
+    owner_id: int,
     kind: str,
-    files: list[jobs.NewImage],
+    files: Sequence[jobs.NewImage],
     receipt: Receipt,
     stored: Sequence[str],
     *,
@@ -129,15 +140,81 @@ def _write(
     inside: Callable[[Receipt], None] | None,
 ) -> None:
     with transaction.atomic():
-        # The owner's row is the lock under which same files sent at once find each other.
-        User.objects.select_for_update().only("id").get(id=owner.id)
-        receipt.job, receipt.images = jobs.submit(
-            owner.id, kind, recipe_of(owner.plan), files, webhook_url=webhook_url
-        )
-        if any(image.duplicate_of is None and image.key not in stored for image in receipt.images):
-            raise _TwinGone
+        # What moves the counter locks the owner's row: same files sent at once find each other under it.
+        plan, files, charged, too_many = _charge(owner_id, files, stored)
+        rejected = [*receipt.rejected, *too_many]
+        if files:
+            job, images = jobs.submit(
+                owner_id,
+                kind,
+                recipe_of(plan),
+                files,
+                webhook_url=webhook_url,
+                keeps_originals=plan.keeps_original,
+            )
+            new = [image for image in images if image.duplicate_of is None]
+            if any(image.key not in stored for image in new):
+                raise _TwinGone
+            usage.give_back(owner_id, charged - sum(image.size for image in new))
+            receipt.job, receipt.images = job, images
+        receipt.rejected = sorted(rejected, key=lambda item: item["index"])
         if inside:
             inside(receipt)
+
+
+def _drop_unnamed(keys: Sequence[str]) -> None:
+    """Removes what was stored for rows that are not there.
+
+    Looked up, because a failure may come after the commit, or leave open whether there was one: a file too
+    many is better than a row without its bytes.
+    """
+    try:
+        named = set(Image.objects.filter(key__in=keys).values_list("key", flat=True))
+    except DatabaseError as error:
+        logger.warning("kept what may be nobody's", extra={"files": len(keys), "error": str(error)})
+        return
+    storage.drop_originals(key for key in keys if key not in named)
+
+
+def _charge(
+    owner_id: int, files: Sequence[jobs.NewImage], stored: Sequence[str]
+) -> tuple[Plan, Sequence[jobs.NewImage], int, list[dict[str, Any]]]:
+    """Counts what is stored anew: all of it, or in order the files that still fit and none of the others.
+
+    Returns the plan, the files, their bytes counted, a rejection for each of the others.
+    """
+    size = sum(file.size for file in files if file.key in stored)
+    plan = quota.take(owner_id, size)
+    if plan is not None:
+        return plan, files, size, []
+    owner = quota.locked(owner_id)
+    known = _known(owner_id, owner.plan, files)
+    free, fitting, rejected = owner.plan.storage_quota_bytes - owner.used_bytes, [], []
+    for file in files:
+        size = 0 if file.checksum in known else file.size
+        if size <= max(free, 0):
+            known.add(file.checksum)
+            free -= size
+            fitting.append(file)
+        else:
+            rejected.append(_over_quota(file, owner))
+    charged = owner.plan.storage_quota_bytes - owner.used_bytes - free
+    usage.add(owner_id, charged)
+    return owner.plan, fitting, charged, rejected
+
+
+def _over_quota(file: jobs.NewImage, owner: User) -> dict[str, Any]:
+    limit = owner.plan.storage_quota_bytes
+    return {
+        "index": file.index,
+        "name": file.name,
+        "code": "quota_exceeded",
+        "detail": f"The file has {file.size:,} bytes; the plan {owner.plan.name} stores {limit:,}, "
+        f"and {owner.used_bytes:,} of them are used.",
+        "limit": limit,
+        "actual": owner.used_bytes + file.size,
+        "plan": owner.plan.name,
+    }
 
 
 class _TwinGone(Exception):

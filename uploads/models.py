@@ -42,6 +42,15 @@ class User(AbstractUser):
     """An account."""
 
     plan = models.ForeignKey(Plan, models.PROTECT, related_name="users")
+    used_bytes = models.BigIntegerField(
+        default=0, editable=False, help_text="Bytes of the uploaded files that are kept, each content once."
+    )
+    derived_for = ArrayField(
+        models.PositiveIntegerField(),
+        default=list,
+        editable=False,
+        help_text="The thumbnail heights for which its images were last looked through; empty: look again.",
+    )
 
     REQUIRED_FIELDS: ClassVar = ["plan"]
 
@@ -65,3 +74,23 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class CsvRow(models.Model):
+    """One line of a CSV of image addresses; its images are `count` of the job's, from `first_index` on."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="csv_rows", db_index=False)
+    line = models.PositiveIntegerField()
+    serial = models.TextField()
+    product = models.TextField()
+    urls = models.TextField(help_text="As they came, parted by commas.")
+    first_index = models.PositiveIntegerField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "line"], name="csv_row_once_in_its_job")
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.product}"

@@ -20,34 +20,30 @@ from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework.exceptions import APIException
 
+from processing.storage import StorageUnavailable
+from uploads.refusals import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rest_framework.response import Response
 
+__all__ = [
+    "CONTENT_TYPE",
+    "ProblemFormatter",
+    "ProblemHandler",
+    "Refused",
+    "bad_request",
+    "body",
+    "csrf_failure",
+    "known",
+    "not_found",
+    "permission_denied",
+    "problem_response",
+    "server_error",
+]
+
 CONTENT_TYPE = "application/problem+json"
-
-
-class Refused(APIException):
-    """A refusal with its own status and code; what else a client should know goes into the body as it is."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        detail: str,
-        *,
-        attr: str | None = None,
-        errors: list[dict[str, Any]] | None = None,
-        retry_after: int | None = None,
-        **members: Any,
-    ) -> None:
-        self.status_code = status
-        self.code = code
-        self.errors = errors if errors is not None else [{"code": code, "detail": detail, "attr": attr}]
-        self.wait = retry_after
-        self.members = members
-        super().__init__(detail, code)
 
 
 def body(
@@ -99,6 +95,10 @@ _KNOWN: list[tuple[type[BaseException] | tuple[type[BaseException], ...], Callab
     (
         (OperationalError, InterfaceError),
         lambda: Refused(503, "unavailable", "The database does not answer; try again.", retry_after=2),
+    ),
+    (
+        StorageUnavailable,
+        lambda: Refused(503, "storage_unavailable", "The storage does not answer; try again.", retry_after=5),
     ),
     (
         RequestDataTooBig,

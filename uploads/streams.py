@@ -13,17 +13,18 @@ if TYPE_CHECKING:
 _PIECE = 256 * 1024
 
 
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+async def _pieces(file: BinaryIO, size: int) -> AsyncIterator[bytes]:
     try:
-        while piece := await asyncio.to_thread(file.read, _PIECE):
+        while size and (piece := await asyncio.to_thread(file.read, min(size, _PIECE))):
+            size -= len(piece)
             yield piece
     finally:
         await asyncio.to_thread(file.close)
 
 
 def stream(file: BinaryIO, size: int, content_type: str) -> StreamingHttpResponse:
-    """A response that takes over `file` and closes it."""
-    response = StreamingHttpResponse(_pieces(file), content_type=content_type)
+    """A response of `size` bytes from where `file` stands; it takes the file over and closes it."""
+    response = StreamingHttpResponse(_pieces(file, size), content_type=content_type)
     response["Content-Length"] = str(size)
     response["X-Content-Type-Options"] = "nosniff"
     return response

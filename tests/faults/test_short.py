@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psutil
@@ -16,6 +17,7 @@ from tests.api import Api
 from tests.drawing import photo
 from tests.stack import Stack
 
+LIMITS = httpx.Limits(max_connections=100)
 SEEDS = iter(range(200_000, 300_000))
 
 
@@ -28,7 +30,7 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def own_api(own_stack: Stack) -> Iterator[Api]:
     headers = {"Authorization": f"Bearer {own_stack.token}"}
-    with httpx.Client(base_url=own_stack.url, headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=own_stack.url, headers=headers, timeout=60, limits=LIMITS) as client:
         yield Api(client)
 
 
@@ -98,6 +100,25 @@ def test_a_killed_web_server_loses_no_accepted_image(own_stack: Stack, own_api: 
         transport=transport, base_url=own_stack.url, headers=own_api.client.headers, timeout=60
     ) as client:
         assert_nothing_lost(Api(client), job_id, 80)
+
+
+def test_single_uploads_that_wait_keep_nobody_out(own_stack: Stack, own_api: Api) -> None:
+    files = [("a.jpg", photo(next(SEEDS), 100, 100)) for _ in range(40)]
+    workers = celery_workers(own_stack)
+    with ThreadPoolExecutor(len(files)) as pool:
+        for worker in workers:
+            worker.suspend()
+        try:
+            waiting = [pool.submit(own_api.upload, file) for file in files]
+            while len(own_api.client.get("/api/list?status=pending").json()) < len(files):
+                assert not any(answer.done() for answer in waiting)
+            assert own_api.client.get("/healthz/live").status_code == 200
+        finally:
+            for worker in workers:
+                worker.resume()
+        answers = [answer.result() for answer in waiting]
+    assert [answer.status_code for answer in answers] == [200] * len(files)
+    assert {answer.json()["image"]["status"] for answer in answers} == {"completed"}
 
 
 def test_uploads_are_taken_while_redis_is_away(own_stack: Stack, own_api: Api) -> None:

@@ -21,6 +21,7 @@ import redis
 from imageapi import children, embedded, unprivileged
 from imageapi.children import Account, Command, StillOwned
 from imageapi.embedded import Postgres, Redis, Server, ServerFailed
+from imageapi.home import UnsafeFolder, socket_dir
 from imageapi.unprivileged import NoAccount
 from tests.stack import ROOT
 
@@ -148,7 +149,7 @@ def _recorded(record: Path) -> str:
 
 
 def test_only_its_user_can_read_the_data(running: Path) -> None:
-    folders = [running / "postgres", running / "redis", embedded.socket_dir(running) / "pg"]
+    folders = [running / "postgres", running / "redis", socket_dir(running) / "pg"]
     assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
 
 
@@ -273,7 +274,7 @@ def test_a_first_start_that_was_cut_short_is_made_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x" * 120, "with, comma", "per%20cent and 'quotes' \"too\"", "bücher"])
 def test_a_home_no_socket_can_live_in_gets_a_private_folder_in_tmp(tmp_path: Path, name: str) -> None:
     home = tmp_path / name
-    sockets = embedded.socket_dir(home)
+    sockets = socket_dir(home)
     assert sockets.parent == Path("/tmp")
     servers = (Postgres(home), Redis(home))
     for server in servers:
@@ -289,10 +290,10 @@ def test_a_home_no_socket_can_live_in_gets_a_private_folder_in_tmp(tmp_path: Pat
 
 def test_a_socket_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     home = tmp_path / ("x" * 120)
-    sockets = embedded.socket_dir(home)
+    sockets = socket_dir(home)
     sockets.symlink_to(tmp_path)
     try:
-        with pytest.raises((ServerFailed, FileExistsError)):
+        with pytest.raises(UnsafeFolder, match="must be a folder that belongs to you"):
             Redis(home).start()
     finally:
         sockets.unlink()
@@ -349,6 +350,34 @@ def test_under_root_postgres_keeps_a_power_only_where_folders_are_closed(
     assert set(fields["Uid"].split()) == {str((home / "postgres").stat().st_uid)} != {"0"}
     assert {bit for bit in range(64) if int(fields["CapEff"], 16) >> bit & 1} == held
     server.stop()
+
+
+SERVERS_IN = """
+    import sys
+    from pathlib import Path
+    from imageapi.embedded import Postgres, postgres_programs
+    assert str(postgres_programs()).startswith(sys.argv[2]), postgres_programs()
+    server = Postgres(Path(sys.argv[1]))
+    server.start()
+    assert server.answers()
+    server.stop()
+"""
+
+
+@as_root
+@pytest.mark.parametrize(("folder_mode", "taken"), [(0o700, ""), (0o755, ""), (0o755, "go-rwx")])
+def test_root_may_have_installed_the_programs_for_itself_alone(
+    short_folder: Path, folder_mode: int, taken: str
+) -> None:
+    package = embedded.postgres_programs().parents[1]
+    for part in (package, package.with_suffix(".libs")):
+        shutil.copytree(part, short_folder / part.name, symlinks=True)
+    subprocess.run(("chmod", "-R", taken or "go-w", *short_folder.iterdir()), check=True)
+    short_folder.chmod(folder_mode)
+    environ = {**os.environ, "PYTHONPATH": f"{short_folder}:{ROOT}"}
+    command = (sys.executable, "-c", textwrap.dedent(SERVERS_IN), short_folder / "home", short_folder)
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 @as_root

@@ -7,13 +7,16 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import psutil
 import pytest
 
 from imageapi import embedded, launch
+from imageapi.children import Account
 from imageapi.env import BadSetting
+from imageapi.unprivileged import CAP_DAC_READ_SEARCH
 from tests.stack import Stack, free_port, is_alive
 
 pytestmark = pytest.mark.timeout(400)
@@ -66,7 +69,7 @@ def test_every_line_of_a_child_stands_after_its_name(stack: Stack) -> None:
     before_ready = stack.output.split("Ready: ")[0].splitlines()
     assert before_ready
     assert {line.split(" | ")[0].strip() for line in before_ready} <= {
-        *("postgres", "redis", "setup", "web", "worker", "beat", "up")
+        *("postgres", "redis", "setup", "web", "worker", "fetcher", "beat", "up")
     }
 
 
@@ -90,7 +93,7 @@ def test_the_same_home_is_refused_a_second_time(stack: Stack) -> None:
 
 
 def test_a_killed_worker_starts_again(stack: Stack) -> None:
-    worker = next(p for p in stack.processes() if p.cmdline()[2:6] == ["celery", "-A", "imageapi", "worker"])
+    worker = next(p for p in stack.processes() if "worker" in p.cmdline())
     family = [worker, *worker.children(recursive=True)]
     worker.kill()
     stack.wait_for(r"worker ended with code -9, starts again", 20)
@@ -162,6 +165,19 @@ def test_a_failing_step_stops_what_was_started(own_stack: Stack) -> None:
     assert own_stack.process.wait(20) == 1
     assert own_stack.wait_gone(0) == []
     assert not (own_stack.home / "postgres" / "postmaster.pid").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
+def test_an_ordinary_user_can_do_it_too() -> None:
+    # Python itself may live in a folder of root; the capability lets the user read it there.
+    nobody = Account(uid=65534, gid=65534, capability=CAP_DAC_READ_SEARCH)
+    with TemporaryDirectory(prefix="imageapi-test-") as folder:
+        os.chown(folder, nobody.uid, nobody.gid)
+        with Stack(Path(folder) / "home", account=nobody) as stack:
+            assert {process.uids().effective for process in stack.processes()} == {nobody.uid}
+            assert httpx.get(f"{stack.url}/healthz/ready").status_code == 200
+            assert stack.stop() == 0
+        assert {path.owner() for path in stack.home.iterdir()} == {"nobody"}
 
 
 @pytest.fixture

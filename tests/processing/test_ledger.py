@@ -143,7 +143,7 @@ def test_strangers_with_the_same_bytes_share_nothing() -> None:
 
 def test_it_takes_three_statements_however_many_images() -> None:
     _, images = submitted(person("alice"), 60)
-    held = claimed(images)
+    held = claimed(images)[:59]  # the one that finishes the job also looks for webhooks
     colors = [{"hex": "#ff0000", "hue": 0, "share": 1.0}]
     with CaptureQueriesContext(connection) as queries:
         settle([completed(image, colors=colors) for image in held])

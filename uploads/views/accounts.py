@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import authenticate
-from django.db.models import Count, Sum
 from knox.models import AuthToken
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
@@ -15,11 +13,13 @@ from rest_framework.views import APIView
 from processing.models import Image
 from processing.shapes import instant
 from uploads.access import account
-from uploads.models import Plan, User
 from uploads.problems import Refused
+from uploads.signin import sign_in
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+
+    from uploads.models import Plan, User
 
 
 class _Credentials(Serializer[Any]):
@@ -36,9 +36,7 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         given = _Credentials(data=request.data)
         given.is_valid(raise_exception=True)
-        user = authenticate(request._request, **given.validated_data)
-        if not isinstance(user, User):
-            raise Refused(401, "invalid_credentials", "This name and password do not belong together.")
+        user = sign_in(request._request, **given.validated_data)
         kept, token = AuthToken.objects.create(user=user)
         return Response({"token": token, "expires_at": instant(kept.expiry)}, status=201)
 
@@ -64,14 +62,15 @@ def plan_shape(plan: Plan) -> dict[str, Any]:
     }
 
 
+def me_shape(user: User) -> dict[str, Any]:
+    """`usage.bytes` is what counts against the storage quota, deleted images included until they go."""
+    return {
+        "user": {"username": user.username, "email": user.email},
+        "plan": plan_shape(user.plan),
+        "usage": {"images": Image.objects.of(user.id).visible().count(), "bytes": user.used_bytes},
+    }
+
+
 class MeView(APIView):
     def get(self, request: Request) -> Response:
-        own = Image.objects.of(account(request).id).visible()
-        usage = own.aggregate(images=Count("id"), bytes=Sum("size", default=0))
-        return Response(
-            {
-                "user": {"username": account(request).username, "email": account(request).email},
-                "plan": plan_shape(account(request).plan),
-                "usage": usage,
-            }
-        )
+        return Response(me_shape(account(request)))

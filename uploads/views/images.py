@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
@@ -14,12 +13,14 @@ from rest_framework.serializers import ListField, RegexField, Serializer
 from rest_framework.views import APIView
 
 from processing import storage, trash
+from processing.jobs import wanted as wanted_of
 from processing.models import IMAGE_STATUSES, Image
 from processing.shapes import image_shape
 from uploads.access import account
+from uploads.intake import recipe_of
 from uploads.pages import page
 from uploads.problems import Refused
-from uploads.streams import stream
+from uploads.ranges import answer
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -34,32 +35,34 @@ def own_image(request: Request, image_id: UUID, *, deleted: bool = False) -> Ima
     return image
 
 
-def with_status(request: Request, images: QuerySet[Image]) -> QuerySet[Image]:
-    status = request.query_params.get("status")
-    if not status:
-        return images
-    if status not in IMAGE_STATUSES:
+def status_asked(request: Request) -> str | None:
+    """`?status=`; raises Refused for one that no image has."""
+    status = request.query_params.get("status") or None
+    if status and status not in IMAGE_STATUSES:
         allowed = ", ".join(IMAGE_STATUSES)
         raise Refused(400, "invalid", f"`status` is one of {allowed}.", attr="status")
-    return images.filter(status=status)
+    return status
 
 
 class ImageListView(APIView):
     """Own images, newest first."""
 
     def get(self, request: Request) -> Response:
-        images = with_status(request, Image.objects.of(account(request).id).visible())
+        images = Image.objects.of(account(request).id).visible()
+        if status := status_asked(request):
+            images = images.filter(status=status)
         found = page(request, images, "id", UUID, newest_first=True)
         links = [
             f'<{url}>; rel="{rel}"' for rel, url in (("next", found.next), ("prev", found.previous)) if url
         ]
         headers = {"Link": ", ".join(links)} if links else None
-        return Response([image_shape(image) for image in found.rows], headers=headers)
+        plan = account(request).plan
+        return Response([image_shape(image, plan) for image in found.rows], headers=headers)
 
 
 class ImageView(APIView):
     def get(self, request: Request, image_id: UUID) -> Response:
-        return Response(image_shape(own_image(request, image_id)))
+        return Response(image_shape(own_image(request, image_id), account(request).plan))
 
     def delete(self, request: Request, image_id: UUID) -> Response:
         if not trash.delete(own_image(request, image_id)):
@@ -72,7 +75,7 @@ class RestoreView(APIView):
         image = own_image(request, image_id, deleted=True)
         if image.deleted_at:
             trash.restore(image)
-        return Response(image_shape(own_image(request, image_id)))
+        return Response(image_shape(own_image(request, image_id), account(request).plan))
 
 
 class OriginalView(APIView):
@@ -83,12 +86,20 @@ class OriginalView(APIView):
         if not account(request).plan.keeps_original:
             detail = f"The plan {account(request).plan.name} keeps no originals."
             raise Refused(403, "plan_forbids", detail, plan=account(request).plan.name)
+        disposition = content_disposition_header(True, image.name) or "attachment"
+        if link := storage.original_link(image.key, disposition, image.content_type):
+            return HttpResponseRedirect(link, headers={"Cache-Control": "no-store"})
         try:
-            file = storage.open_original(image.key)
+            response = answer(
+                request._request,
+                lambda: storage.open_original(image.key),
+                size=image.size,
+                content_type=image.content_type,
+                etag=f'"{image.checksum}"',
+            )
         except FileNotFoundError:
             raise NotFound("The original of this image is no longer there.") from None
-        response = stream(file, image.size, image.content_type)
-        response["Content-Disposition"] = content_disposition_header(True, image.name) or "attachment"
+        response["Content-Disposition"] = disposition
         response["Cache-Control"] = "private, no-cache"
         return response
 
@@ -109,5 +120,7 @@ class CheckView(APIView):
         asked = _Checksums(data=request.data)
         asked.is_valid(raise_exception=True)
         digests = [checksum.removeprefix("sha256:") for checksum in asked.validated_data["checksums"]]
-        known = Image.objects.twins(account(request).id, digests)
+        plan = account(request).plan
+        wanted = wanted_of(recipe_of(plan), keeps_originals=plan.keeps_original)
+        known = Image.objects.twins(account(request).id, digests, wanted=wanted)
         return Response({"known": {f"sha256:{digest}": str(image.id) for digest, image in known.items()}})

@@ -12,11 +12,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from processing import jobs
-from processing.models import Event, Job
+from processing.models import Event, Image, Job
 from processing.shapes import event_frame, image_shape, job_shape
 from uploads.access import account
 from uploads.pages import number, page
-from uploads.views.images import with_status
+from uploads.views.images import status_asked
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -53,9 +53,13 @@ class JobImagesView(APIView):
     """The job's images in upload order."""
 
     def get(self, request: Request, job_id: UUID) -> Response:
-        images = with_status(request, own_job(request, job_id).images.filter(deleted_at=None))
-        found = page(request, images, "index", int, newest_first=False)
-        results = [image_shape(image) for image in found.rows]
+        job = own_job(request, job_id)
+        images = Image.objects.in_job(job, status_asked(request)).visible()
+        if job.kind == Job.Kind.DERIVE:  # its images have their indexes in other jobs
+            found = page(request, images, "id", UUID, newest_first=False)
+        else:
+            found = page(request, images, "index", int, newest_first=False)
+        results = [image_shape(image, account(request).plan) for image in found.rows]
         return Response({"next": found.next, "previous": found.previous, "results": results})
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.http import HttpResponseBase
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer, URLField
+from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
-from processing.announce import wait_finished
-from processing.models import Image, Job, Status
+from processing.models import Image, Job
 from processing.shapes import image_shape
 from uploads import idempotency, intake
 from uploads.access import account
 from uploads.problems import Refused
 from uploads.receiving import ImagesParser, Received
+from uploads.single import WAIT_FOR, only_image, outcome
+from uploads.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -25,15 +27,14 @@ if TYPE_CHECKING:
 _STATUS = {
     "empty_file": 400,
     "file_too_large": 413,
+    "quota_exceeded": 413,
     "too_many_pixels": 413,
     "unsupported_format": 415,
 }
-# Long enough for the largest image allowed; after that the answer is 202 and the job goes on.
-_PATIENCE = 30.0
 
 
 class _Fields(Serializer[Any]):
-    webhook_url = URLField(required=False, allow_blank=True, max_length=2000)
+    webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
 
 
 class UploadView(APIView):
@@ -45,7 +46,7 @@ class UploadView(APIView):
     kind: Job.Kind
     nothing_code = "no_images"
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         received: list[Received] = request.FILES.getlist("received")
         if not received:
             detail = f"Send at least one file in the multipart field `{self.files_field}`."
@@ -82,7 +83,7 @@ class UploadView(APIView):
             raise Refused(400, receipt.rejected[0]["code"], detail, errors=receipt.rejected)
         return initiated(receipt.job, self.body(receipt))
 
-    def answer_again(self, kept: IdempotencyKey) -> Response:
+    def answer_again(self, kept: IdempotencyKey) -> HttpResponseBase:
         assert kept.job is not None
         return initiated(kept.job, kept.answer)
 
@@ -126,7 +127,7 @@ class BatchUploadView(UploadView):
 
 
 class SingleUploadView(UploadView):
-    """One image, processed before the answer."""
+    """One image, processed before the answer: uploads.single waits for it in front of this view."""
 
     kind = Job.Kind.SINGLE
     files_field = "image"
@@ -137,26 +138,16 @@ class SingleUploadView(UploadView):
         if receipt.job is None:
             reason = receipt.rejected[0]
             status = _STATUS.get(reason["code"], 422)
-            raise Refused(status, reason["code"], reason["detail"], attr=self.files_field)
-        wait_finished(receipt.job.id, _PATIENCE)
-        return self._finished(Image.objects.get(job=receipt.job), self.body(receipt))
+            limits = {name: reason[name] for name in ("limit", "actual", "plan") if name in reason}
+            raise Refused(status, reason["code"], reason["detail"], attr=self.files_field, **limits)
+        response = super().answer(receipt)
+        response[WAIT_FOR] = str(receipt.job.id)
+        return response
 
-    def answer_again(self, kept: IdempotencyKey) -> Response:
-        image = Image.objects.get(job=kept.job_id)
+    def answer_again(self, kept: IdempotencyKey) -> HttpResponseBase:
+        assert kept.job_id is not None
+        image = only_image(kept.job_id)
         if image.finished_at is None:
             detail = "The first request with this Idempotency-Key is still being processed."
             raise Refused(409, "idempotency_key_in_use", detail, attr="Idempotency-Key", retry_after=1)
-        return self._finished(image, kept.answer)
-
-    def _finished(self, image: Image, body: dict[str, Any]) -> Response:
-        if image.status == Status.FAILED:
-            raise Refused(422, image.error_code, image.error_detail, attr=self.files_field)
-        if image.finished_at is None:
-            return initiated(image.job, body)
-        return Response(
-            {
-                "message": "Image uploaded successfully",
-                "job_id": str(image.job_id),
-                "image": image_shape(image),
-            }
-        )
+        return outcome(image)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _CHECKS = {
     "I1": "every upload has its bytes",
     "I3": "each rendition is there once, and whole",
-    "I6": "the counters of a job equal its rows",
+    "I6": "the counters of jobs and accounts equal their rows",
     "I7": "no file is without a row, none is left of an upload",
 }
 

@@ -15,6 +15,7 @@ from knox.models import AuthToken
 
 from imageapi import env
 from processing.imaging import prove_codecs
+from processing.models import Pulse
 from uploads.models import Plan, User
 from uploads.plans import make_first_plans
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         prove_codecs()
         call_command("migrate", verbosity=0, interactive=False)
         make_first_plans()
+        Pulse.objects.all().delete()  # ready means that the workers of this start have answered
         check_anonymous_plan()
         password_file = settings.HOME / "admin_password"
         user = administrator(password_file)

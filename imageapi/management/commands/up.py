@@ -7,12 +7,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from imageapi import embedded, launch
+from imageapi import launch
 from imageapi.children import StillOwned
+from imageapi.embedded import ServerFailed
+from imageapi.home import UnsafeFolder, make_folders
 from imageapi.supervisor import AlreadyRunning, StepFailed, StopRequested, Supervisor
 from imageapi.unprivileged import NoAccount
 
-_REFUSALS = (AlreadyRunning, StepFailed, StillOwned, NoAccount, embedded.ServerFailed, launch.PortInUse)
+_REFUSALS = (
+    *(AlreadyRunning, StepFailed, StillOwned),
+    *(NoAccount, ServerFailed, UnsafeFolder, launch.PortInUse),
+)
 
 
 class Command(BaseCommand):
@@ -26,7 +31,7 @@ class Command(BaseCommand):
         plan = launch.plan_from(os.environ)
         try:
             launch.refuse_used_port(plan)
-            embedded.make_folders(plan.home)
+            make_folders(plan.home)
             with Supervisor(plan.home) as supervisor:
                 launch.up(plan, supervisor)
         except StopRequested:

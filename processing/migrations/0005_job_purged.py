@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('processing', '0001_jobs_and_images'),
+        ('processing', '0004_sources_and_webhooks'),
     ]
 
     operations = [

@@ -1,0 +1,5 @@
+"""The service's settings with one more view, which reads the body and answers nothing."""
+
+from imageapi.settings import *  # noqa: F403
+
+ROOT_URLCONF = "benchmarks.bare_urls"

@@ -1,0 +1,53 @@
+"""Latency of single uploads at 1 and 8 clients, beside the pixels of the same photo alone."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks import plain
+from benchmarks.client import connect, distinct, photos
+from benchmarks.table import show
+from tests.stack import Stack
+
+ROUNDS = 60
+
+
+def run() -> None:
+    drawn = photos(20, 800, 1200)
+    chain = statistics.median(_timed(plain.chain, data) for data in drawn * 3)
+    rows = [["the pixels alone", 1, f"{chain:.1f}", "", "", ""]]
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        Stack(Path(folder) / "home", {"LOG_LEVEL": "WARNING"}) as stack,
+    ):
+        for path, field in (("/api/upload", "image"), ("/api/async/upload", "images")):
+            for clients in (1, 8):
+                times = _latencies(stack, path, field, drawn, clients)
+                cut = statistics.quantiles(times, n=100)
+                above = f"+{cut[49] - chain:.1f}" if path == "/api/upload" else ""
+                rows.append([path, clients, *(f"{cut[n]:.1f}" for n in (49, 94, 98)), above])
+    show(["request", "clients", "p50 ms", "p95", "p99", "above the pixels"], rows)
+
+
+def _timed(act: object, *args: object) -> float:
+    started = time.perf_counter()
+    act(*args)  # type: ignore[operator]
+    return (time.perf_counter() - started) * 1000
+
+
+def _latencies(stack: Stack, path: str, field: str, drawn: list[bytes], clients: int) -> list[float]:
+    def work(number: int) -> list[float]:
+        times = []
+        with connect(stack) as client:
+            for data in distinct(drawn, ROUNDS + 5, f"{path}{clients}-{number}-"):
+                started = time.perf_counter()
+                client.post(path, files=[(field, ("a.jpg", data))]).raise_for_status()
+                times.append((time.perf_counter() - started) * 1000)
+        return times[5:]
+
+    with ThreadPoolExecutor(clients) as pool:
+        return [each for times in pool.map(work, range(clients)) for each in times]

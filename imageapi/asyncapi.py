@@ -1,0 +1,14 @@
+"""`GET /api/asyncapi.yaml`: the description of the sockets."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import FileResponse, HttpRequest
+from django.views.decorators.http import require_safe
+
+FILE = settings.BASE_DIR / "docs" / "asyncapi.yaml"
+
+
+@require_safe
+def asyncapi(_request: HttpRequest) -> FileResponse:
+    return FileResponse(FILE.open("rb"), content_type="application/yaml")

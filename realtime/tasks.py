@@ -1,0 +1,23 @@
+"""Doorbells of the webhooks."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from celery import shared_task
+
+from processing.guarded import Interrupted
+from processing.webhooks import purge as purge_deliveries
+from realtime import webhooks
+
+
+# The row is the truth: a sender that dies leaves its lease behind, and it runs out.
+@shared_task(name="realtime.tasks.deliver", acks_late=False)
+def deliver() -> None:
+    with suppress(Interrupted):
+        webhooks.deliver()
+
+
+@shared_task(name="realtime.tasks.purge", acks_late=False)
+def purge() -> None:
+    purge_deliveries()

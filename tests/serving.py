@@ -1,0 +1,54 @@
+"""One more web server beside a running service: on its files, with its own environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from imageapi import embedded
+from tests.stack import ROOT, Stack, free_port
+
+
+@contextmanager
+def web_server(stack: Stack, **env: str) -> Iterator[str]:
+    """Its address, without the slash at its end."""
+    port = free_port()
+    given = {
+        "IMAGEAPI_HOME": str(stack.home),
+        "DATABASE_URL": embedded.database_url(stack.home),
+        "REDIS_URL": embedded.redis_url(stack.home),
+        **env,
+    }
+    process = subprocess.Popen(
+        (sys.executable, "manage.py", "serve", "--port", str(port)),
+        cwd=ROOT,
+        env={**os.environ, **given},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait(process, f"http://127.0.0.1:{port}/healthz/live")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        assert process.poll() is None, "the server ended before it answered"
+        try:
+            httpx.get(url)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the server does not answer")

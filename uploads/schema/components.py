@@ -1,0 +1,203 @@
+"""The shapes of the interface as JSON Schema (2020-12, which OpenAPI 3.1 speaks): one entry a shape.
+
+What a shape may carry is written out and closed, so that the test which holds answers against it sees an
+addition that nobody described.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processing.models import IMAGE_STATUSES, Job, Status
+
+Shape = dict[str, Any]
+
+UUID: Shape = {"type": "string", "format": "uuid"}
+TIME: Shape = {"type": "string", "format": "date-time", "examples": ["2026-11-20T22:39:41.123Z"]}
+CHECKSUM: Shape = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+COUNT: Shape = {"type": "integer", "minimum": 0}
+PIXELS: Shape = {"type": "integer", "minimum": 1}
+TEXT: Shape = {"type": "string"}
+
+
+def ref(name: str) -> Shape:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def nullable(shape: Shape) -> Shape:
+    return {"oneOf": [shape, {"type": "null"}]}
+
+
+def array(items: Shape, **more: Any) -> Shape:
+    return {"type": "array", "items": items, **more}
+
+
+def record(properties: dict[str, Shape], *, optional: tuple[str, ...] = (), description: str = "") -> Shape:
+    """An object with exactly these members; all of them are there, but for the optional ones."""
+    required = [name for name in properties if name not in optional]
+    shape = {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+    return {**shape, "description": description} if description else shape
+
+
+def page_of(items: str) -> Shape:
+    link = {"type": ["string", "null"], "format": "uri", "description": "Follow it as it is."}
+    return record({"next": link, "previous": link, "results": array(ref(items))})
+
+
+_UPLOADED = {
+    "index": {**COUNT, "description": "Its place in the request, from 0."},
+    "id": UUID,
+    "name": {**TEXT, "description": "As sent, cleaned."},
+    "size": {**COUNT, "description": "Bytes of the file as uploaded."},
+    "checksum": CHECKSUM,
+    "content_type": {**TEXT, "description": "By content, never by name.", "examples": ["image/jpeg"]},
+    "width": {**PIXELS, "description": "Pixels, as shown: after the EXIF turn."},
+    "height": PIXELS,
+    "duplicate_of": {
+        "type": ["string", "null"],
+        "format": "uuid",
+        "description": "The first image of these bytes.",
+    },
+}
+
+COMPONENTS: dict[str, Shape] = {
+    "Problem": {
+        "type": "object",
+        "description": "RFC 9457. `code` is stable; a refusal for a limit names it in further members.",
+        "properties": {
+            "type": TEXT,
+            "title": TEXT,
+            "status": {"type": "integer"},
+            "detail": TEXT,
+            "code": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+            "errors": array({"type": "object"}),
+        },
+        "required": ["type", "title", "status", "detail", "code", "errors"],
+    },
+    "Error": record({"code": TEXT, "detail": TEXT}),
+    "Color": record(
+        {
+            "hex": {"type": "string", "pattern": "^#[0-9a-f]{6}$"},
+            "hue": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": 359,
+                "description": "null: a grey.",
+            },
+            "share": {"type": "number", "minimum": 0, "maximum": 1},
+        }
+    ),
+    "Rendition": record(
+        {
+            "name": {**TEXT, "examples": ["web", "thumbnail-200"]},
+            "width": PIXELS,
+            "height": PIXELS,
+            "size": {**COUNT, "description": "Bytes."},
+            "content_type": TEXT,
+            "url": {"type": "string", "format": "uri-reference", "description": "Never changes its content."},
+        }
+    ),
+    "Image": record(
+        {
+            **_UPLOADED,
+            # Of an address in a CSV nothing is known until it is fetched.
+            "checksum": {**CHECKSUM, "type": ["string", "null"]},
+            "width": COUNT,
+            "height": COUNT,
+            "job_id": UUID,
+            "status": {"enum": [status.value for status in IMAGE_STATUSES]},
+            "uploaded_at": TIME,
+            "finished_at": {**TIME, "type": ["string", "null"]},
+            "error": nullable(ref("Error")),
+            "colors": array(ref("Color"), maxItems=4, description="Largest share first."),
+            "placeholder": {**TEXT, "description": "ThumbHash, base64; empty until completed."},
+            "renditions": array(ref("Rendition")),
+            "original_url": {"type": ["string", "null"], "format": "uri-reference"},
+            "losses": array(
+                {"enum": ["animation", "alpha", "depth", "gamut"]}, description="What the renditions dropped."
+            ),
+        }
+    ),
+    "Job": record(
+        {
+            "id": UUID,
+            "kind": {"enum": [kind.value for kind in Job.Kind]},
+            "status": {"enum": [status.value for status in Status]},
+            "total": COUNT,
+            "completed": COUNT,
+            "failed": COUNT,
+            "aborted": COUNT,
+            "created_at": TIME,
+            "finished_at": {**TIME, "type": ["string", "null"]},
+            "seq": {**COUNT, "description": "The number of the last event."},
+            "webhook_url": {"type": ["string", "null"]},
+        },
+        description="`completed + failed + aborted` equals `total` exactly when `finished_at` is set.",
+    ),
+    "Event": record(
+        {
+            "type": {"enum": ["job.progress", "job.finished"]},
+            "seq": {"type": "integer", "minimum": 1},
+            "job": ref("Job"),
+            "images": array(ref("Image"), description="Those that changed."),
+        },
+        optional=("images",),
+    ),
+    "Events": record({"events": array(ref("Event")), "seq": COUNT}),
+    "Accepted": record(_UPLOADED),
+    "Rejected": record({"index": COUNT, "name": TEXT, "code": TEXT, "detail": TEXT}),
+    "Initiated": record(
+        {
+            "message": TEXT,
+            "job_id": UUID,
+            "accepted": array(ref("Accepted")),
+            "rejected": array(ref("Rejected")),
+        }
+    ),
+    "Uploaded": record({"message": TEXT, "job_id": UUID, "image": ref("Image")}),
+    "ImagePage": page_of("Image"),
+    "JobPage": page_of("Job"),
+    "Known": record(
+        {"known": {"type": "object", "additionalProperties": UUID, "description": "Image ids by checksum."}}
+    ),
+    "Checksums": {
+        "type": "object",
+        "properties": {"checksums": array(CHECKSUM, maxItems=10_000)},
+        "required": ["checksums"],
+    },
+    "Credentials": {
+        "type": "object",
+        "properties": {
+            "username": {"type": "string", "minLength": 1, "maxLength": 150},
+            "password": {"type": "string", "minLength": 1, "maxLength": 1024, "format": "password"},
+        },
+        "required": ["username", "password"],
+    },
+    "Token": record({"token": TEXT, "expires_at": TIME}),
+    "Health": record(
+        {
+            "status": {"enum": ["ok", "unavailable"]},
+            "checks": {"type": "object", "additionalProperties": TEXT},
+        }
+    ),
+    "Connection": record({"db_status": {"enum": ["connected", "disconnected"]}}),
+    # Plans and usage grow with what plans can limit, so these two stay open.
+    "Me": {
+        "type": "object",
+        "properties": {
+            "user": {
+                "type": "object",
+                "properties": {"username": TEXT, "email": TEXT},
+                "required": ["username"],
+            },
+            "plan": {"type": "object", "properties": {"name": TEXT}, "required": ["name", "max_file_bytes"]},
+            "usage": {"type": "object", "properties": {"images": COUNT, "bytes": COUNT}},
+        },
+        "required": ["user", "plan", "usage"],
+    },
+}

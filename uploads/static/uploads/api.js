@@ -1,0 +1,85 @@
+/** Requests to the HTTP interface, with its errors as values that say whether trying again can help. */
+
+/** What the server refused (RFC 9457), or `status` 0 where it did not answer at all. */
+export class Problem extends Error {
+  constructor(status, body = {}, retryAfter = 0) {
+    super(body.detail || (status ? `The server answered ${status}.` : "The server can't be reached."));
+    this.status = status;
+    this.code = body.code || (status ? "http_error" : "unreachable");
+    this.body = body;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same request may succeed later. */
+  get passing() {
+    return this.status === 0 || this.status === 408 || this.status === 429 ||
+      (this.status >= 500 && this.status !== 507) || this.code === "idempotency_key_in_use";
+  }
+}
+
+export function problemOf(status, text, retryAfter) {
+  let body = {};
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // A proxy's own error page says nothing more than its status.
+  }
+  return new Problem(status, body, Number(retryAfter) || 0);
+}
+
+/** Headers for a request that changes something: the cookie's CSRF token. */
+export function csrf() {
+  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+  return token ? { "X-CSRFToken": token[1] } : {};
+}
+
+/** Sends JSON or a form, gives JSON (null for 204). Raises Problem. A lost session leads to the sign-in form. */
+export async function request(path, { method = "GET", json, body, headers = {}, seconds = 20 } = {}) {
+  const sent = { ...headers, ...(method === "GET" ? {} : csrf()) };
+  if (json !== undefined) sent["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: sent,
+      body: json === undefined ? body : JSON.stringify(json),
+      signal: AbortSignal.timeout(seconds * 1000),
+    });
+    if (response.ok) return response.status === 204 ? null : await response.json();
+  } catch {
+    throw new Problem(0);
+  }
+  const problem = problemOf(response.status, await response.text().catch(() => ""), response.headers.get("Retry-After"));
+  if (problem.status === 401) location.reload();
+  throw problem;
+}
+
+/** Like `request`, and again with growing pauses while trying again can help. */
+export async function insist(path, options, tries = 6) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await request(path, options);
+    } catch (problem) {
+      if (!problem.passing || attempt + 1 >= tries) throw problem;
+      await pause(delay(attempt, problem.retryAfter));
+    }
+  }
+}
+
+/** Seconds before the next attempt: doubling up to 8, with jitter, never less than the server asked for. */
+export function delay(attempt, retryAfter = 0) {
+  return Math.max(retryAfter, Math.min(8, 0.5 * 2 ** attempt) * (0.75 + Math.random() / 2));
+}
+
+/** Waits; the browser's coming online ends it early. */
+export function pause(seconds) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      resolve();
+    };
+    const timer = setTimeout(done, seconds * 1000);
+    addEventListener("online", done);
+  });
+}

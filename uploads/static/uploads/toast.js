@@ -1,0 +1,43 @@
+/** Short notes at the edge of the page, some with a way back. */
+
+const SECONDS = 8;
+
+export class Toasts {
+  constructor(box) {
+    this.box = box;
+  }
+
+  /** Shows `text`; with `action` a button that is called `label`. Gives a function that takes it away. */
+  show(text, { label, action, seconds = SECONDS } = {}) {
+    const note = document.createElement("div");
+    note.className = "toast";
+    const words = document.createElement("p");
+    words.textContent = text;
+    note.append(words);
+    let timer = 0;
+    const close = () => {
+      clearTimeout(timer);
+      note.remove();
+    };
+    if (action) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = label;
+      button.addEventListener("click", () => {
+        close();
+        action();
+      });
+      note.append(button);
+    }
+    const start = () => {
+      timer = setTimeout(close, seconds * 1000);
+    };
+    // Nobody reads against a clock: it waits for the pointer and the focus.
+    for (const name of ["pointerenter", "focusin"]) note.addEventListener(name, () => clearTimeout(timer));
+    for (const name of ["pointerleave", "focusout"]) note.addEventListener(name, start);
+    this.box.append(note);
+    while (this.box.children.length > 3) this.box.firstElementChild.remove();
+    start();
+    return close;
+  }
+}

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db.models import F
 from django.utils import timezone
 
-from processing import housekeeping, jobs, pipeline, storage, trash
+from processing import discards, housekeeping, jobs, pipeline, storage, trash
 from processing.models import Event, Image, Job, Status
 from tests.cast import RECIPE, new_image, person, submitted
 from tests.drawing import photo
 from uploads.housekeeping import drop_left_uploads, drop_old_keys
-from uploads.models import IdempotencyKey
+from uploads.models import IdempotencyKey, User
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,7 @@ def completed(owner: Any, count: int = 2) -> tuple[Job, list[Image]]:
         storage.put_original(new.key, path)
         files.append(new)
     job, images = jobs.submit(owner.id, "batch", RECIPE, files)
+    User.objects.filter(id=owner.id).update(used_bytes=F("used_bytes") + sum(file.size for file in files))
     pipeline.process([image.id for image in images])
     job.refresh_from_db()
     assert job.status == Status.COMPLETED
@@ -210,6 +212,7 @@ class TestDoctor:
         assert trash.purge() == 1
         job.refresh_from_db()
         assert (job.total, job.completed, job.purged) == (3, 3, 1)
+        discards.clear()
         assert doctor()[0] == 0
         images[1].delete()
         code, text = doctor("--fix")

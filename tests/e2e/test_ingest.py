@@ -66,13 +66,17 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def someone(own: Any, name: str) -> str:
+def someone(stack: Stack, name: str) -> str:
     """An account that holds nothing yet."""
-    own.execute(
-        "INSERT INTO uploads_user (password, is_superuser, username, first_name, last_name, email, is_staff,"
-        " is_active, date_joined, plan_id) SELECT '', false, %s, '', '', '', false, true, now(), id"
-        " FROM uploads_plan WHERE name = 'Enterprise'",
-        [name],
+    code = (
+        "from uploads.models import Plan, User; "
+        f"User.objects.create_user({name!r}, plan=Plan.objects.get(name='Enterprise'))"
+    )
+    subprocess.run(
+        (sys.executable, "manage.py", "shell", "-v", "0", "-c", code),
+        cwd=ROOT,
+        env={**os.environ, "IMAGEAPI_HOME": str(stack.home)},
+        check=True,
     )
     return name
 
@@ -91,7 +95,7 @@ def held(own: Any, name: str) -> list[tuple[str, str]]:
 def test_broken_off_and_run_again_it_holds_each_photo_once(
     stack: Stack, own: Any, tree: Path, sent: signal.Signals
 ) -> None:
-    name = someone(own, f"alice-{sent.name}")
+    name = someone(stack, f"alice-{sent.name}")
     before = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
 
     first = ingest(stack, tree, "--user", name, "--per-job", 10)
@@ -117,8 +121,8 @@ def test_broken_off_and_run_again_it_holds_each_photo_once(
     assert f"{COUNT + 2} files: 0 new, {COUNT + 1} already there, 1 refused" in out
 
 
-def test_what_cannot_be_done_is_said(stack: Stack, own: Any, tmp_path: Path) -> None:
-    name = someone(own, "bob")
+def test_what_cannot_be_done_is_said(stack: Stack, tmp_path: Path) -> None:
+    name = someone(stack, "bob")
     assert "There is no account 'nobody'." in finished(ingest(stack, tmp_path, "--user", "nobody"))[2]
     assert "No folder: /nowhere" in finished(ingest(stack, "/nowhere", "--user", name))[2]
     (tmp_path / "bomb.png").write_bytes(photo(1, 40, 30)[:60])

@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from processing import dispatch
+from processing import dispatch, metrics
 from processing.models import Delivery, Endpoint, Job, SigningSecret, Status, WebhookEvent
 from processing.shapes import error_shape, instant, job_shape
 
@@ -248,7 +248,8 @@ def _write(
 ) -> None:
     """`attempt` is the fence: a sender that lost its lease, and comes back late, changes nothing."""
     now = timezone.now()
-    Delivery.objects.filter(id=delivery.id, status=Delivery.Status.PENDING, attempt=delivery.attempt).update(
+    held = Delivery.objects.filter(id=delivery.id, status=Delivery.Status.PENDING, attempt=delivery.attempt)
+    written = held.update(
         status=ended,
         lease_until=None,
         last_status=status,
@@ -256,6 +257,9 @@ def _write(
         due_at=now + pause if pause else delivery.due_at,
         finished_at=None if ended == Delivery.Status.PENDING else now,
     )
+    if written:
+        result = "again" if ended == Delivery.Status.PENDING else ended
+        transaction.on_commit(partial(metrics.add, "imageapi_webhooks_total", result=result))
 
 
 def _disable(delivery: Delivery, status: int | None) -> None:

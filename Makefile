@@ -12,8 +12,9 @@ help: ## show this list
 up: $(VENV)/.runs ## start the whole service; Ctrl-C stops it
 	@exec $(PY) manage.py up
 
+# Much of it waits for leases, restarts and browsers: four files at once keep two cores busy.
 test: $(VENV)/.tests ## run the test suite on real servers
-	@exec $(PY) -m pytest tests -m "not slow"
+	@exec $(PY) -m pytest tests -m "not slow" -n 4 --dist loadfile
 
 # A key of full length and TLS on: `check --deploy` then looks at what production runs.
 check: export SECRET_KEY := only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz

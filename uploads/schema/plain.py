@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from uploads.schema.components import COMPONENTS, Shape, ref
+from uploads.schema.messages import WEBHOOKS
 
 _PROBLEM = {"application/problem+json": {"schema": ref("Problem")}}
 
@@ -82,8 +83,9 @@ PATHS: dict[str, Shape] = {
 
 
 def complete(result: Shape, **_: Any) -> Shape:
-    """Adds the shapes, and the paths that Django answers without DRF."""
+    """Adds the shapes, the paths that Django answers without DRF, and the messages to receivers."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     result["components"]["schemas"] = dict(sorted({**schemas, **COMPONENTS}.items()))
     result["paths"] = dict(sorted({**result["paths"], **PATHS}.items()))
+    result["webhooks"] = WEBHOOKS
     return result

@@ -42,6 +42,8 @@ _MAX_FRAME = 64 * 1024
 # A socket whose reader stands still may have this many bytes waiting for it.
 _MAX_WAITING = 4 * 1024 * 1024
 _LINGER = 2.0
+# A client that is still sending reads the close frame only when it is done.
+_FAREWELL = 10
 # For a request's first line and headers. The limit on the whole request begins with its headers.
 _HEADER_SECONDS = 20.0
 _GRACE = 5.0
@@ -236,7 +238,7 @@ class _SocketFactory(WebSocketFactory):
 
     def setProtocolOptions(self, **options: Any) -> None:
         # A frame too large closes with 1009; dropped without a word, it would look like a broken network.
-        super().setProtocolOptions(failByDrop=False, **options)
+        super().setProtocolOptions(failByDrop=False, closeHandshakeTimeout=_FAREWELL, **options)
 
 
 # daphne's server makes its factories by these names, and by no other way.

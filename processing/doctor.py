@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from processing import housekeeping, storage, usage
 from processing.claims import Claim
 from processing.ledger import move_counters
-from processing.models import UNFINISHED, Image, Job, Status
+from processing.models import UNFINISHED, Discard, Image, Job, Status
 from processing.pipeline import develop
 from processing.webhooks import enqueue
 
@@ -112,7 +112,8 @@ def miscounted_accounts() -> Iterator[Finding]:
 def orphan_files(older_than: timedelta) -> Iterator[Finding]:
     """I7. An empty folder is no file: it goes at the next housekeeping."""
     for orphan in housekeeping.orphans(older_than, thorough=True):
-        if not orphan.is_folder:
+        on_its_way_out = Discard.objects.filter(store=orphan.store, name=orphan.name)
+        if not orphan.is_folder and not on_its_way_out.exists():
             text = f"{orphan.store}/{orphan.name}: no row names it"
             yield Finding("I7", text, partial(housekeeping.drop, orphan))
 

@@ -54,8 +54,8 @@ def find(stack: Stack, is_it: Callable[[psutil.Process], bool]) -> list[psutil.P
 
 
 def workers(stack: Stack) -> list[psutil.Process]:
-    """The worker's main process, then its pool."""
-    return find(stack, lambda p: "worker" in p.cmdline() and "celery" in p.cmdline())
+    """The main process of the worker that makes pixels, then its pool."""
+    return find(stack, lambda p: "interactive,bulk" in p.cmdline())
 
 
 def web(stack: Stack) -> psutil.Process:

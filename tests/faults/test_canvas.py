@@ -29,8 +29,8 @@ def own_api(own_stack: Stack) -> Iterator[Api]:
 
 
 def workers(stack: Stack) -> list[psutil.Process]:
-    """The worker's main process, then its pool."""
-    found = [p for p in stack.processes() if "worker" in p.cmdline() and "celery" in p.cmdline()]
+    """The main process of the worker that makes pixels, then its pool."""
+    found = [p for p in stack.processes() if "interactive,bulk" in p.cmdline()]
     return sorted(found, key=lambda p: (p.parent() in found, p.pid))
 
 
@@ -77,7 +77,7 @@ def test_a_snapshot_that_the_storage_did_not_take_is_drawn_again(own_stack: Stac
     incoming.write_text("a file where the folder should be")
     try:
         job_id = started(own_api, 50, 50)
-        own_stack.wait_for(rf"job={job_id} failed: storage_failed", 60)
+        own_stack.wait_for(rf"job={job_id} code=storage_failed", 60)
     finally:
         incoming.unlink()
     job = own_api.finished(job_id, 90)

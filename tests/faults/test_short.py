@@ -41,8 +41,8 @@ def batch(api: Api, count: int, width: int = 1000, height: int = 800) -> str:
 
 
 def celery_workers(stack: Stack) -> list[psutil.Process]:
-    """The worker's main process, then its pool."""
-    found = [p for p in stack.processes() if "worker" in p.cmdline() and "celery" in p.cmdline()]
+    """The main process of the worker that makes pixels, then its pool."""
+    found = [p for p in stack.processes() if "interactive,bulk" in p.cmdline()]
     return sorted(found, key=lambda p: (p.parent() in found, p.pid))
 
 

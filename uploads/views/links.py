@@ -10,7 +10,6 @@ from django.core import signing
 from django.http import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_safe
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 from rest_framework.serializers import IntegerField, Serializer
@@ -20,6 +19,7 @@ from processing import permits, storage
 from processing.imaging import FORMATS
 from processing.shapes import instant
 from uploads.access import account
+from uploads.methods import SAFE, only
 from uploads.problems import Refused, problem_response
 from uploads.ranges import answer
 from uploads.views.images import own_image
@@ -69,7 +69,7 @@ def token_for(link_key: str, expires: int) -> str:
 
 
 @csrf_exempt  # it takes no method that changes anything, and says so
-@require_safe
+@only(*SAFE)
 def original(request: HttpRequest, token: str) -> HttpResponseBase:
     """Asks no database: the signature vouches for the token, the permit for the image."""
     try:

@@ -6,15 +6,15 @@ import re
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
-from django.views.decorators.http import require_safe
 
 from processing import storage
+from uploads.methods import SAFE, only
 
 _FILE = re.compile(r"[a-z]+(?:-\d{1,5})?\.(?P<digest>[0-9a-f]{16})\.(?P<kind>jpg|png)")
 _TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 
 
-@require_safe
+@only(*SAFE)
 def rendition(request: HttpRequest, key: str, file: str) -> HttpResponseBase:
     """The digest in the name is the content's: it serves as ETag, and a 304 needs no look at the file."""
     match = _FILE.fullmatch(file)

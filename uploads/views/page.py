@@ -8,14 +8,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_safe
 
 from uploads.access import anonymous_user
+from uploads.methods import SAFE, only
 from uploads.models import User
 from uploads.refusals import Refused
 
 
-@require_safe
+@only(*SAFE)
 @ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     """The page for who is signed in, or acts under the anonymous plan; a sign-in form for everybody else."""

@@ -7,8 +7,8 @@ from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
 
+from uploads.methods import only
 from uploads.refusals import Refused
 from uploads.signin import sign_in
 from uploads.views.page import render_sign_in
@@ -20,7 +20,7 @@ class _Credentials(forms.Form):
 
 
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "HEAD", "POST"])
+@only("GET", "HEAD", "POST")
 def enter(request: HttpRequest) -> HttpResponseBase:
     """The form, and what it sends: a session and the page, or the form again with what was wrong."""
     if request.method != "POST":
@@ -36,7 +36,7 @@ def enter(request: HttpRequest) -> HttpResponseBase:
     return redirect("page")
 
 
-@require_POST
+@only("POST")
 def leave(request: HttpRequest) -> HttpResponseBase:
     logout(request)
     return redirect("page")

@@ -12,7 +12,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -155,10 +155,15 @@ class Csv(Client):
     """A file of addresses, checked only; the status of one that was really sent."""
 
     weight = 1
-    wait_time = between(0.5, 2)
+    wait_time = between(1, 4)
     request_id = ""
 
     @task
+    def visit(self) -> None:
+        self.check()
+        for _ in range(3):
+            self.status()
+
     def check(self) -> None:
         count = random.randint(1, 500)
         rows = [f'{n},Product {n},"https://example.com/{n}.jpg"' for n in range(count)]
@@ -166,7 +171,6 @@ class Csv(Client):
         counts = self.ask("POST", name, files={"file": ("products.csv", "\n".join([HEADER, *rows]))})
         assert counts["urls"] == count, counts
 
-    @task(3)
     def status(self) -> None:
         if not self.request_id:
             file = ("products.csv", f"{HEADER}\n1,None,{NOWHERE}\n")
@@ -178,12 +182,18 @@ class Csv(Client):
 
 
 class Feed(Client):
-    """Leafs through the images near a hue, or through all."""
+    """Leafs through the images near a few hues, and through all."""
 
     weight = 2
-    wait_time = between(0.5, 2)
+    wait_time = between(1, 3)
 
-    @task(3)
+    @task
+    def visit(self) -> None:
+        self.ask("GET", "/api/feed", params={"limit": 100})
+        for _ in range(3):
+            self.pages()
+        self.ask("GET", "/api/list", params={"limit": 50})
+
     def pages(self) -> None:
         near: dict[str, Any] = {"hue": random.randrange(360), "tolerance": random.choice((10, 30, 60))}
         page = self.ask("GET", "/api/feed", name="/api/feed?hue=", params=near)
@@ -192,14 +202,6 @@ class Feed(Client):
                 break
             more = {**near, "cursor": page["next"]}
             page = self.ask("GET", "/api/feed", name="/api/feed?hue=&cursor=", params=more)
-
-    @task
-    def newest(self) -> None:
-        self.ask("GET", "/api/feed", params={"limit": 100})
-
-    @task
-    def listed(self) -> None:
-        self.ask("GET", "/api/list", params={"limit": 50})
 
 
 class Socket(Client):
@@ -212,54 +214,52 @@ class Socket(Client):
         super().on_start()
         self.photo = draw(400, 300)
 
+    @task
+    def visit(self) -> None:
+        self.feed()
+        self.upload()
+
     @contextmanager
     def socket(self, path: str) -> Iterator[ClientConnection]:
+        assert self.host is not None
         url = f"ws{self.host.removeprefix('http').rstrip('/')}{path}"
         headers = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else None
         with self.timed("WS", f"{path} connect"):
-            opened = connect(
-                url, additional_headers=headers, proxy=None, open_timeout=PATIENCE, max_size=None
-            )
+            opened = connect(url, additional_headers=headers, proxy=None, open_timeout=PATIENCE)
         with opened:
             yield opened
 
-    @task
     def feed(self) -> None:
         with self.socket("/ws/feed/") as socket:
             with self.timed("WS", "/ws/feed/ first page"):
-                hear(socket, lambda frame: frame["type"] == "feed.images")
-            for _ in range(3):
-                hue = random.randrange(360)
+                hear(socket, {"type": "feed.images"})
+            for hue in random.sample(range(360), 3):
                 with self.timed("WS", "/ws/feed/ set_hue to its page"):
                     socket.send(json.dumps({"type": "set_hue", "hue": hue, "tolerance": 20}))
-                    hear(
-                        socket, lambda frame, hue=hue: frame["type"] == "feed.images" and frame["hue"] == hue
-                    )
+                    hear(socket, {"type": "feed.images", "hue": hue})
 
-    @task
     def upload(self) -> None:
         with self.socket("/ws/upload/") as socket:
             with self.timed("WS", "/ws/upload/ first frame"):
-                hear(socket, lambda frame: frame["type"] == "connection")
+                hear(socket, {"type": "connection"})
             with self.timed("WS", "/ws/upload/ photo sent to pushed"):
                 files = [("images", ("pushed.jpg", unseen(self.photo)))]
                 sent = self.ask("POST", "/api/async/upload", status=202, files=files)
-                image = sent["accepted"][0]["id"]
-                hear(socket, lambda frame: frame.get("image_id") == image and frame["status"] == "completed")
+                hear(socket, {"image_id": sent["accepted"][0]["id"], "status": "completed"})
 
 
-def hear(socket: ClientConnection, is_it: Callable[[dict[str, Any]], bool]) -> None:
-    """Reads up to the frame that is meant; raises when it does not come."""
+def hear(socket: ClientConnection, wanted: dict[str, Any]) -> None:
+    """Reads up to the frame with these values; raises when it does not come, and on an error frame."""
     end = time.monotonic() + PATIENCE
     while True:
         frame = json.loads(socket.recv(timeout=max(0.0, end - time.monotonic())))
         if frame["type"] == "error":
             raise RuntimeError(f"{frame['code']}: {frame['detail']}")
-        if is_it(frame):
+        if wanted.items() <= frame.items():
             return
 
 
-@events.quitting.add_listener
+@events.quitting.add_listener  # type: ignore[untyped-decorator]
 def fail_where_nothing_was_asked(environment: Environment, **_: Any) -> None:
     if not environment.stats.total.num_requests:
         environment.process_exit_code = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("batch", "multi", "ingest", "single")
+BENCHMARKS = ("batch", "multi", "ingest", "single", "feed", "statements", "memory", "canvas", "page")
 
 
 def main(names: list[str]) -> int:

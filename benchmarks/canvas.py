@@ -23,6 +23,7 @@ import psutil
 from PIL import Image
 
 from benchmarks import original_canvas
+from benchmarks.resident import peak
 from benchmarks.table import show
 from processing.imaging.canvas import Canvas
 from processing.imaging.pingpong import one_more
@@ -32,7 +33,6 @@ SIDES = [5, 10, 56, 128, 256, 512, 1024, 2048, 3000, 4072, 4096]
 REPORTED = {56: "13 s", 128: "2 min 54 s", 256: "17 min", 512: "memory leak"}
 FLAT_FROM = 256
 TURN_BY_TURN = 56
-KILO = 1024
 
 
 def run() -> None:
@@ -54,7 +54,7 @@ def run() -> None:
 
 def _row(stack: Stack, client: httpx.Client, side: int) -> tuple[list[str], float]:
     with multiprocessing.get_context("spawn").Pool(1) as alone:
-        seconds, cpu, peak = alone.apply(_drawn, (side,))
+        seconds, cpu, megabytes = alone.apply(_drawn, (side,))
     job_seconds, colors = _job(client, side)
     pixels = side * side
     row = [
@@ -62,7 +62,7 @@ def _row(stack: Stack, client: httpx.Client, side: int) -> tuple[list[str], floa
         REPORTED.get(side, "memory leak" if side > 512 else "-"),
         f"{seconds:.4f} s",
         f"{cpu / pixels * 1e9:.0f}",
-        f"{peak:.0f}",
+        f"{megabytes:.0f}",
         f"{job_seconds:.2f} s",
         f"{job_seconds / pixels * 1e6:.2f}",
         f"{_worker_peak(stack):.0f}",
@@ -82,7 +82,7 @@ def _drawn(side: int) -> tuple[float, float, float]:
                 Canvas(side, side, seed).write_png(file, 100)
         times.append(((time.perf_counter() - started) / rounds, (time.process_time() - used) / rounds))
     seconds, cpu = map(min, zip(*times, strict=True))
-    return seconds, cpu, _peak(psutil.Process())
+    return seconds, cpu, peak(psutil.Process())
 
 
 def _job(client: httpx.Client, side: int) -> tuple[float, int]:
@@ -115,15 +115,7 @@ def _colors(data: bytes) -> int:
 def _worker_peak(stack: Stack) -> float:
     """MB at the largest of the worker's processes so far."""
     workers = [p for p in stack.processes() if "worker" in p.cmdline() and "celery" in p.cmdline()]
-    return max(_peak(process) for process in workers)
-
-
-def _peak(process: psutil.Process) -> float:
-    status = Path(f"/proc/{process.pid}/status")
-    if not status.exists():
-        return process.memory_info().rss / 1e6
-    [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * KILO / 1e6
+    return max(peak(process) for process in workers)
 
 
 def _turn_by_turn() -> None:

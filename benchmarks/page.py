@@ -1,4 +1,4 @@
-"""`python -m benchmarks.page`: 500 files dropped on the page in a real Chromium, under its performance trace.
+"""500 files dropped on the page in a real Chromium, under its performance trace.
 
 Prints the longest task of the page's main thread, and what the page holds after the last image is done:
 tiles, object URLs, the JavaScript heap.
@@ -104,22 +104,29 @@ def main_thread_tasks(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Drop many files on the page.")
-    parser.add_argument("--files", type=int, default=500)
-    given = parser.parse_args()
+def run(files: int = 500) -> None:
+    browser_path = chromium()
+    if browser_path is None:
+        print("Left out: there is no Chromium on this machine.")
+        return
     with (
         tempfile.TemporaryDirectory() as folder,
         Stack(Path(folder) / "home") as stack,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.add_init_script(_COUNT_URLS)
         page.goto(stack.url)
         page.get_by_text("Live", exact=True).wait_for()
-        measure(page, Path(folder), given.files)
+        measure(page, Path(folder), files)
         browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Drop many files on the page.")
+    parser.add_argument("--files", type=int, default=500)
+    run(parser.parse_args().files)
 
 
 if __name__ == "__main__":

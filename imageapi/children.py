@@ -46,7 +46,10 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A program to run: `stop_signal` asks it to end, after `grace` seconds it is killed."""
+    """A program to run: `stop_signal` asks it to end, after `grace` seconds it is killed.
+
+    `orphan_signal` (Linux) comes when its parent was killed and nobody is left to count the seconds.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -54,6 +57,7 @@ class Command:
     cwd: Path | None = None
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals | None = None  # None: the stop_signal
     grace: float = 5.0
 
 
@@ -183,7 +187,7 @@ def _enter(command: Command, parent: int) -> None:
     if command.account is not None:
         _become(command.account)
     # Last, because a change of user clears it.
-    die_with_parent(parent, command.stop_signal)
+    die_with_parent(parent, command.orphan_signal or command.stop_signal)
 
 
 def _become(account: Account) -> None:

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -145,9 +146,12 @@ def service_commands(plan: Plan) -> tuple[Command, ...]:
 
 
 def _warmly(command: Command) -> Command:
-    """Threads can't be taken from their tasks, but these tasks let go by themselves when it is time."""
+    """Threads can't be taken from their tasks, but these tasks let go by themselves when it is time.
+
+    With the parent killed, Redis is gone too, and Celery would wait for it before it heeds a polite signal.
+    """
     environ = {name: value for name, value in (command.env or {}).items() if name != "REMAP_SIGTERM"}
-    return replace(command, env=environ)
+    return replace(command, env=environ, orphan_signal=signal.SIGKILL)
 
 
 def is_ready(plan: Plan) -> bool:

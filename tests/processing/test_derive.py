@@ -111,7 +111,7 @@ def test_a_late_worker_whose_lease_ran_out_changes_nothing(alice: User) -> None:
     job, [row] = derived(alice)
     late = derive.claim(row.id)
     assert late is not None
-    Derivation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    Derivation.objects.update(lease_until=timezone.now() - timedelta(hours=1))
     assert work([row]) == 1
     assert derive.settle(late, []) is False
     job.refresh_from_db()

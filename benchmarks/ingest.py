@@ -40,6 +40,7 @@ def _measure(home: Path) -> None:
         "IMAGEAPI_HOME": str(home),
         "IMAGEAPI_ANONYMOUS_PLAN": "Enterprise",
         "DJANGO_SETTINGS_MODULE": "benchmarks.bare_settings",
+        "LOG_LEVEL": "WARNING",
         "TMPDIR": str(home / "tmp"),
     }
     (home / "tmp").mkdir(exist_ok=True)

@@ -119,7 +119,7 @@ def test_it_fetches_where_private_addresses_are_allowed(origin: Origin) -> None:
     fetched = fetching.download(url, into, max_bytes=200_000, seconds=5)
     assert (fetched.size, fetched.checksum) == (len(body), hashlib.sha256(body).hexdigest())
     assert into.getvalue() == body
-    assert origin.seen[0].headers["Accept-Encoding"] == "identity"
+    assert origin.wait("/a", 1)[0].headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.usefixtures("private_allowed")

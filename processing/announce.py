@@ -20,10 +20,10 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from processing import metrics
 from processing.models import Job
+from processing.redis_client import connect
 
 if TYPE_CHECKING:
     import uuid
@@ -78,9 +78,7 @@ def _background(_pid: int) -> _Background:
 
 @cache
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
-    )
+    return connect()
 
 
 def announce(news: Sequence[News]) -> None:

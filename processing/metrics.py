@@ -15,9 +15,8 @@ from functools import cache
 from typing import NamedTuple
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from processing.redis_client import connect
 
 KEY = "imageapi:metrics"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
@@ -80,9 +79,7 @@ def _tally(_pid: int) -> _Tally:
 
 @cache
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
-    )
+    return connect()
 
 
 def _series(name: str, labels: dict[str, str]) -> Series:

@@ -14,12 +14,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.throttling import BaseThrottle
 
 from processing.fuse import Fuse
+from processing.redis_client import connect
 from uploads.models import User
 from uploads.refusals import Refused
 
@@ -108,9 +106,7 @@ class Rate:
 
 @cache
 def _client() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
-    )
+    return connect(0.5)
 
 
 @cache

@@ -6,16 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import redis
-from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from processing.models import Pulse
+from processing.redis_client import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,9 +48,7 @@ def _database() -> str:
 
 
 def _queue() -> str:
-    client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
-    )
+    client = connect()
     with client:
         # A write: a Redis that is full still answers a ping.
         client.set("imageapi:ready", 1, ex=60)

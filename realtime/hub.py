@@ -148,9 +148,6 @@ class Hub:
             del self._accounts[owner_id]
             self._since.pop(owner_id, None)
 
-    def sockets_of(self, owner_id: int) -> int:
-        return len(self._accounts.get(owner_id, ()))
-
     # Hearing
 
     def _start(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from prometheus_client import Gauge
 
 from realtime.hub import hub
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 NO_CREDENTIALS, NOT_YOURS, TOO_MANY = 4401, 4404, 4429
 SUBPROTOCOL = "imageapi"
 SOCKETS = Gauge("imageapi_sockets", "Open sockets of this web server.", ["socket"])
-_MAX_SOCKETS = 5000
 _MAX_FRAMES_A_SECOND = 100
 
 
@@ -31,6 +32,7 @@ class Socket(AsyncWebsocketConsumer):
     """
 
     channel_layer_alias = "none: the hub listens for all"
+    _open: ClassVar[Counter[int]] = Counter()  # by account, whatever they follow
 
     async def connect(self) -> None:
         self.owner_id: int | None = None
@@ -41,10 +43,11 @@ class Socket(AsyncWebsocketConsumer):
         user = self.scope["user"]
         if user is None:
             await self.close(NO_CREDENTIALS)
-        elif hub.sockets_of(user.id) >= _MAX_SOCKETS:
+        elif self._open[user.id] >= settings.SOCKETS_PER_ACCOUNT:
             await self.close(TOO_MANY)
         else:
             self.owner_id = user.id
+            self._open[user.id] += 1
             SOCKETS.labels(type(self).__name__).inc()
             await self.admitted()
 
@@ -57,6 +60,9 @@ class Socket(AsyncWebsocketConsumer):
             hub.leave_job(self.job_id, self)
         if self.owner_id is not None:
             SOCKETS.labels(type(self).__name__).dec()
+            self._open[self.owner_id] -= 1
+            if not self._open[self.owner_id]:
+                del self._open[self.owner_id]
             hub.leave_account(self.owner_id, self)
 
     async def tell(self, frame: dict[str, Any]) -> None:

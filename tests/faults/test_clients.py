@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.drawing import photo
 from tests.faults.driver import SEEDS, assert_nothing_lost, batch, client_of, leftovers, pictures, rows, web
@@ -97,6 +98,32 @@ async def test_a_socket_that_stops_reading_is_dropped_and_harms_nobody(own_stack
     assert peak.rss - base < 150 * 2**20
 
 
+async def test_sockets_of_every_kind_count_towards_an_accounts_limit(tmp_path: Path) -> None:
+    environment = {"IMAGEAPI_SOCKETS_PER_ACCOUNT": "3", "IMAGEAPI_WORKERS": "1"}
+    with Stack(tmp_path / "home", environment) as stack, client_of(stack) as api:
+        job_id = await asyncio.to_thread(batch, api, pictures(1, 80, 60))
+        headers = {"Authorization": f"Bearer {stack.token}"}
+        paths = ["/ws/upload/", f"/ws/jobs/{job_id}/", "/ws/feed/?hue=0"]
+        kept = [await connect(address(stack, path), additional_headers=headers) for path in paths]
+        for opened in kept:
+            await asyncio.wait_for(opened.recv(), 30)
+        for path in paths:
+            assert await code_of_close(address(stack, path), headers) == 4429
+        await kept[1].close()
+        async with connect(address(stack, paths[0]), additional_headers=headers) as again:
+            assert "connected" in str(await asyncio.wait_for(again.recv(), 30))
+        for opened in kept:
+            await opened.close()
+
+
+async def code_of_close(url: str, headers: dict[str, str]) -> int:
+    async with connect(url, additional_headers=headers) as opened:
+        with suppress(ConnectionClosed):
+            await asyncio.wait_for(opened.recv(), 30)
+        assert opened.close_code is not None, "it was let in"
+        return opened.close_code
+
+
 def lengthen_log(stack: Stack, job_id: str) -> None:
     """Adds 40 MB to the log of a finished job: what a job of 30,000 images leaves."""
     rows(
@@ -137,7 +164,7 @@ def unread_socket(stack: Stack, path: str) -> socket.socket:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [500])
+@pytest.mark.parametrize("count", [500, 2000])
 async def test_hundreds_of_sockets_all_end_with_the_same_picture(own_stack: Stack, count: int) -> None:
     headers = {"Authorization": f"Bearer {own_stack.token}"}
     with client_of(own_stack) as api:
@@ -158,7 +185,7 @@ async def test_hundreds_of_sockets_all_end_with_the_same_picture(own_stack: Stac
                         return seq, frame["job"]["status"], sorted(told)
             raise AssertionError("closed before the end")
 
-        ends = await asyncio.gather(*(follow(n % 50 / 10) for n in range(count)))
+        ends = await asyncio.gather(*(follow(n / 100) for n in range(count)))
         await asyncio.to_thread(assert_nothing_lost, api, own_stack, job_id, 300)
     assert {(seq, status) for seq, status, _ in ends} == {(ends[0][0], "completed")}
     assert all(told == ends[0][2] for _, _, told in ends)

@@ -1,0 +1,184 @@
+"""GET /api/feed for accounts of several sizes in one database, asked in turn.
+
+The synthetic images are rows only, made by the database itself: copies of one real image and its job, so that
+a row is what the service writes, whatever its columns are, with up to three hues each, as photographs have.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psycopg2
+
+from benchmarks.feed_line import line, quantile, started
+from imageapi import embedded
+from tests.feed.conftest import MAKE_PEOPLE, manage
+from tests.feed.people import Person, plain
+from tests.stack import Stack
+
+# Columns that differ from the copied row's.
+_JOB = {"id": "gen_random_uuid()", "total": "%(count)s", "completed": "%(count)s"}
+_IMAGE = {
+    "id": """(lpad(to_hex(1700000000000 + n), 12, '0') || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8'
+              || substr(md5(one.owner_id || '-' || n), 1, 15))::uuid""",
+    "job_id": "job.id",
+    "index": "n - 1",
+    "name": "'synthetic-' || n || '.jpg'",
+    "checksum": "md5(n::text) || md5((-n)::text)",
+    "key": "substr(md5(n::text), 1, 22)",
+}
+_FILL = """
+WITH job AS (
+    INSERT INTO processing_job ({job})
+    SELECT {new_job} FROM processing_job AS one
+    WHERE id = (SELECT job_id FROM processing_image WHERE id = %(template)s) RETURNING id
+), image AS (
+    INSERT INTO processing_image ({image})
+    SELECT {new_image} FROM job, processing_image AS one, generate_series(%(first)s, %(last)s) AS n
+    WHERE one.id = %(template)s RETURNING id, owner_id
+)
+INSERT INTO processing_imagehue (owner_id, hue, image_id)
+SELECT DISTINCT owner_id, (abs(hashtext(id::text || place)) %% 360)::smallint, id
+FROM image, unnest(ARRAY['a', 'b', 'c']) AS place
+"""
+_PIECE = 250_000
+_ASKS = 300
+
+
+def connect(stack: Stack) -> Any:
+    connection = psycopg2.connect(embedded.database_url(stack.home))
+    connection.autocommit = True
+    return connection
+
+
+def fill(cursor: Any, template: str, want: int) -> float:
+    """Adds `want` images to the template's account; gives the seconds."""
+    began = time.perf_counter()
+    statement = _statement(cursor)
+    for first in range(1, want + 1, _PIECE):
+        last = min(first + _PIECE - 1, want)
+        span = {"template": template, "first": first, "last": last, "count": last - first + 1}
+        cursor.execute(statement, span)
+    return time.perf_counter() - began
+
+
+@contextmanager
+def in_bulk(cursor: Any) -> Iterator[None]:
+    """Indexes over all rows are built once, at the end, and no row looks up what it refers to.
+
+    Constraints stay, and so do the partial indexes: the sweeper would read every row without its own.
+    """
+    cursor.execute("SET session_replication_role = replica")
+    cursor.execute("SET synchronous_commit = off")
+    cursor.execute("SET maintenance_work_mem = '1GB'")
+    cursor.execute(
+        "SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index"
+        " WHERE indrelid = ANY(ARRAY['processing_image', 'processing_imagehue']::regclass[])"
+        " AND indpred IS NULL AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)"
+    )
+    indexes = cursor.fetchall()
+    for name, _ in indexes:
+        cursor.execute(f"DROP INDEX {name}")
+    yield
+    for _, definition in indexes:
+        cursor.execute(definition)
+    cursor.execute("VACUUM (ANALYZE) processing_image, processing_imagehue")
+    cursor.execute("CHECKPOINT")
+    cursor.execute("RESET ALL")
+
+
+def _statement(cursor: Any) -> str:
+    parts = {}
+    for table, own in (("job", _JOB), ("image", _IMAGE)):
+        cursor.execute(
+            "SELECT attname FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            [f"processing_{table}"],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+        parts[table] = ", ".join(f'"{name}"' for name in names)
+        parts[f"new_{table}"] = ", ".join(own.get(name, f'one."{name}"') for name in names)
+    return _FILL.format(**parts)
+
+
+def in_turn(asks: list[Callable[[int], None]]) -> list[list[float]]:
+    """Milliseconds of each ask, all in the same minutes: a busy machine is as busy for one as for another."""
+    dice = random.Random(1)
+    times: list[list[float]] = [[] for _ in asks]
+    for number in range(_ASKS + 20):
+        hue = dice.randrange(360)
+        for kept, ask in zip(times, asks, strict=True):
+            began = time.perf_counter()
+            ask(hue)
+            if number >= 20:  # the first few warm caches and connections
+                kept.append(1000 * (time.perf_counter() - began))
+    return times
+
+
+def pages(sizes: list[int]) -> None:
+    with started() as stack:
+        accounts = make_people(stack, len(sizes))
+        with ExitStack() as open_accounts, connect(stack).cursor() as cursor:
+            people = [open_accounts.enter_context(person) for person in accounts]
+            templates = [person.upload(plain(200, 30, None))[0] for person in people]
+            began = time.perf_counter()
+            with in_bulk(cursor):
+                for template, size in zip(templates, sizes, strict=True):
+                    line(f"filled {size:,} in", f"{fill(cursor, template, size):.0f} s")
+            line("indexed after", f"{time.perf_counter() - began:.0f} s")
+            measure_pages(cursor, list(zip(sizes, people, strict=True)))
+
+
+def make_people(stack: Stack, count: int) -> list[Person]:
+    made = manage(stack.home, "shell", "--no-imports", "-c", MAKE_PEOPLE % count)
+    return [Person(stack.url, name, token) for name, token in json.loads(made.splitlines()[-1]).items()]
+
+
+def measure_pages(cursor: Any, accounts: list[tuple[int, Person]]) -> None:
+    """Accounts of several sizes in one database, asked in turn."""
+    line("GET /api/feed, 20 images", *[f"{size:,}" for size, _ in accounts], "ratio")
+    for label, query in (
+        ("one hue, tolerance 10", {"tolerance": 10}),
+        ("one hue, tolerance 60", {"tolerance": 60}),
+        ("every hue", None),
+    ):
+        times = in_turn([_asking(person, query) for _, person in accounts])
+        for name, part in (("p50", 0.5), ("p95", 0.95)):
+            found = [quantile(some, part) for some in times]
+            line(f"  {label}, {name}", *[f"{ms:.2f} ms" for ms in found], f"{found[-1] / found[0]:.2f} x")
+    times = in_turn([_sql(cursor, person) for _, person in accounts])
+    found = [statistics.median(some) for some in times]
+    line("  its index alone (SQL), p50", *[f"{ms:.2f} ms" for ms in found], f"{found[-1] / found[0]:.2f} x")
+
+
+def _asking(person: Person, query: dict[str, int] | None) -> Callable[[int], None]:
+    def ask(hue: int) -> None:
+        answer = person.feed(limit=20, **({"hue": hue, **query} if query else {}))
+        assert len(answer.json()["images"]) == 20, answer.text
+
+    return ask
+
+
+def _sql(cursor: Any, person: Person) -> Callable[[int], None]:
+    """The bare statement, as processing.feed writes it."""
+    cursor.execute("SELECT id FROM uploads_user WHERE username = %s", [person.name])
+    owner = cursor.fetchone()[0]
+    statement = """
+        SELECT count(*) FROM (
+            SELECT DISTINCT near.image_id FROM unnest(%s::smallint[]) AS degree(hue)
+            CROSS JOIN LATERAL (SELECT image_id FROM processing_imagehue
+                                WHERE owner_id = %s AND hue = degree.hue
+                                ORDER BY image_id DESC LIMIT 21) AS near
+            ORDER BY near.image_id DESC LIMIT 21) AS newest"""
+
+    def ask(hue: int) -> None:
+        cursor.execute(statement, [[degree % 360 for degree in range(hue - 10, hue + 11)], owner])
+        cursor.fetchone()
+
+    return ask

@@ -7,7 +7,6 @@ and what a broken-off run had in hand is in the account whole or not at all.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -121,7 +120,7 @@ def _copied(path: Path, most: int, progress: Progress) -> Received | None:
     handle, name = tempfile.mkstemp(dir=settings.INCOMING_DIR)
     copy = Received(shown_name(path.name), Path(name), 0, "", too_large=False)
     try:
-        with os.fdopen(handle, "wb", buffering=0) as target, path.open("rb") as source:
+        with os.fdopen(handle, "wb") as target, path.open("rb") as source:
             _copy(source, target, copy, most)
     except OSError as error:
         copy.close()
@@ -135,7 +134,7 @@ def _copied(path: Path, most: int, progress: Progress) -> Received | None:
     return copy
 
 
-def _copy(source: BinaryIO, target: BinaryIO | io.FileIO, copy: Received, most: int) -> None:
+def _copy(source: BinaryIO, target: BinaryIO, copy: Received, most: int) -> None:
     digest = hashlib.sha256()
     while piece := source.read(_PIECE):
         copy.size += len(piece)
@@ -146,5 +145,6 @@ def _copy(source: BinaryIO, target: BinaryIO | io.FileIO, copy: Received, most: 
             return
         digest.update(piece)
         target.write(piece)
+    target.flush()
     os.fsync(target.fileno())
     copy.checksum = digest.hexdigest()

@@ -1,10 +1,13 @@
-"""The names people give their files."""
+"""The names people give their files, and every byte of them."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from uploads.receiving import MAX_NAME, shown_name
+from uploads.receiving import MAX_NAME, shown_name, write_all
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,14 @@ from uploads.receiving import MAX_NAME, shown_name
 )
 def test_a_name_is_cleaned_before_it_is_shown(given: str, shown: str) -> None:
     assert shown_name(given) == shown
+
+
+def test_a_disk_that_takes_a_part_is_asked_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: whole(file, bytes(data[:7])))
+    file = os.open(tmp_path / "landed", os.O_WRONLY | os.O_CREAT)
+    write_all(file, b"nothing accepted is ever lost")
+    os.close(file)
+    assert (tmp_path / "landed").read_bytes() == b"nothing accepted is ever lost"

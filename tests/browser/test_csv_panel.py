@@ -55,3 +55,10 @@ async (text) => {
 def test_a_csv_dropped_anywhere_on_the_page_opens_it(page: Page) -> None:
     page.evaluate(DROP, PRIVATE)
     expect(page.locator(".csv-status")).to_have_text("Finished: 0 of 2 done, 2 failed")
+
+
+def test_a_csv_picked_among_pictures_opens_it(page: Page) -> None:
+    file = {"name": "list.csv", "mimeType": "text/csv", "buffer": PRIVATE.encode()}
+    page.locator("#file-input").set_input_files(file)
+    expect(page.locator(".csv-status")).to_have_text("Finished: 0 of 2 done, 2 failed")
+    expect(page.locator("#progress-count")).to_be_hidden()

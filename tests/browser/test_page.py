@@ -229,6 +229,29 @@ def test_only_tiles_near_the_screen_exist_and_urls_are_given_back(page: Page, ap
     assert page.evaluate("document.documentElement.scrollHeight") > 4000
 
 
+LATE_ONES = """async () => {
+  const script = performance.getEntriesByType("resource").find((entry) => /grid[^/]*\\.js$/.test(entry.name));
+  const { Grid } = await import(script.name);
+  const box = document.body.appendChild(document.createElement("div"));
+  const grid = new Grid(box, { open() {}, remove() {}, more() {} });
+  grid.show([]);
+  // The newest comes first, as from a worker that took the end of a batch.
+  for (let n = 60; n > 0; n -= 1) grid.insert({ id: String(n).padStart(4, "0"), width: 4, height: 3 });
+  cancelAnimationFrame(grid.frame);
+  box.remove();
+  return grid.columns.map((column) => column.places.map((place) => place.image.id));
+}"""
+
+
+def test_images_that_come_out_of_order_keep_the_columns_even(page: Page) -> None:
+    columns = page.evaluate(LATE_ONES)
+    lengths = [len(column) for column in columns]
+    assert len(columns) > 1
+    assert sum(lengths) == 60
+    assert max(lengths) - min(lengths) <= 1
+    assert all(column == sorted(column, reverse=True) for column in columns)
+
+
 def test_arrivals_wait_while_the_reader_is_further_down(page: Page, api: httpx.Client) -> None:
     pick(page, drawn(60, seed=500, size=(120, 240)))
     expect(page.locator("#progress-count")).to_have_text("60 images done", timeout=MINUTE)

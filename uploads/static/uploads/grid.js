@@ -1,6 +1,6 @@
 /**
  * The endless wall of pictures. Only tiles near the screen exist; their nodes are used again. Columns are stable:
- * a new picture goes on top of the shortest one, and only that column moves.
+ * a new picture goes into the shortest one, on top of what is older there, and only that column moves.
  */
 
 import { drawThumbhash } from "./thumbhash.js";
@@ -37,18 +37,16 @@ export class Grid {
   append(images) {
     for (const image of images) {
       this.order.push(image.id);
-      this.#place(image, shortest(this.columns), "bottom");
+      this.#place(image);
     }
     this.#settle();
   }
 
   /** Puts an image where its age says: mostly on top. */
   insert(image) {
-    const at = this.#indexOf(image.id);
-    this.order.splice(at, 0, image.id);
+    this.order.splice(this.#indexOf(image.id), 0, image.id);
     this.fresh.add(image.id);
-    if (at === 0) this.#place(image, shortest(this.columns), "top");
-    else this.#placeAfter(image, this.places.get(this.order[at - 1]));
+    this.#place(image);
     this.#settle();
   }
 
@@ -82,14 +80,7 @@ export class Grid {
   // Where things go
 
   #indexOf(id) {
-    let low = 0;
-    let high = this.order.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.order[middle] > id) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return first(this.order, (other) => other <= id);
   }
 
   #resized() {
@@ -107,7 +98,7 @@ export class Grid {
     this.tileWidth = Math.floor((width - GAP * (count - 1)) / count);
     this.columns = Array.from({ length: count }, (_, index) => ({ index, height: 0, places: [] }));
     this.places.clear();
-    for (const image of images) this.#place(image, shortest(this.columns), "bottom");
+    for (const image of images) this.#place(image);
     this.#settle();
   }
 
@@ -115,23 +106,13 @@ export class Grid {
     return Math.round(this.tileWidth * Math.min(LONGEST, Math.max(0.4, image.height / image.width)));
   }
 
-  #place(image, column, end) {
-    const place = { image, column: column.index, top: 0, height: this.#heightOf(image) };
-    if (end === "bottom") {
-      place.top = column.height;
-      column.places.push(place);
-    } else {
-      for (const below of column.places) below.top += place.height + GAP;
-      column.places.unshift(place);
-    }
-    column.height += place.height + GAP;
-    this.places.set(image.id, place);
-  }
-
-  #placeAfter(image, before) {
-    const column = this.columns[before.column];
-    const row = column.places.indexOf(before) + 1;
-    const place = { image, column: column.index, top: before.top + before.height + GAP, height: this.#heightOf(image) };
+  /** Into the shortest column, below all newer ones there: late images keep the columns even. */
+  #place(image) {
+    const column = shortest(this.columns);
+    const row = firstOlder(column.places, image.id);
+    const above = column.places[row - 1];
+    const top = above ? above.top + above.height + GAP : 0;
+    const place = { image, column: column.index, top, height: this.#heightOf(image) };
     for (const below of column.places.slice(row)) below.top += place.height + GAP;
     column.places.splice(row, 0, place);
     column.height += place.height + GAP;
@@ -280,12 +261,22 @@ function shortest(columns) {
 
 /** Index of the first place whose foot is below `top`. */
 function firstBelow(places, top) {
+  return first(places, (place) => place.top + place.height >= top);
+}
+
+/** Index of the first place with an older image; ids rise with time. */
+function firstOlder(places, id) {
+  return first(places, (place) => place.image.id < id);
+}
+
+/** Index of the first item that `holds`, where all after it do, too; their number where none does. */
+function first(items, holds) {
   let low = 0;
-  let high = places.length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (places[middle].top + places[middle].height < top) low = middle + 1;
-    else high = middle;
+    if (holds(items[middle])) high = middle;
+    else low = middle + 1;
   }
   return low;
 }

@@ -61,7 +61,7 @@ function takePicked(input) {
   const files = Array.from(input.files);
   const good = input.webkitdirectory ? files.filter(isPicture) : files;
   tellSkipped(files.length - good.length);
-  inPieces(good, (piece) => queue.add(piece));
+  inPieces(good, takeFiles);
   input.value = "";
 }
 
@@ -75,7 +75,7 @@ for (const kind of ["file", "folder"]) {
 }
 
 /** Pictures go to the queue, a list of their addresses to its own panel. */
-function takeDropped(files) {
+function takeFiles(files) {
   const lists = files.filter((file) => /\.csv$/i.test(file.name));
   const pictures = files.filter((file) => !lists.includes(file));
   if (pictures.length) queue.add(pictures);
@@ -103,7 +103,7 @@ addEventListener("drop", async (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
   veil(false);
-  tellSkipped(await gather(event.dataTransfer, takeDropped));
+  tellSkipped(await gather(event.dataTransfer, takeFiles));
 });
 addEventListener("paste", (event) => {
   const images = Array.from(event.clipboardData.files).filter((file) => file.type.startsWith("image/"));

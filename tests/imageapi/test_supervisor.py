@@ -179,8 +179,13 @@ def test_a_signal_while_a_step_runs_stops_the_start(tmp_path: Path, terminal: io
         os.kill(os.getppid(), signal.{sent})
         time.sleep(60)
     """
-    with pytest.raises(StopRequested), supervised(tmp_path, terminal) as supervisor:
-        supervisor.run(python("setup", source))
+    # Under nohup the tests inherit a SIGHUP that is ignored, and the supervisor leaves it so.
+    inherited = signal.signal(signal.Signals[sent], signal.SIG_DFL)
+    try:
+        with pytest.raises(StopRequested), supervised(tmp_path, terminal) as supervisor:
+            supervisor.run(python("setup", source))
+    finally:
+        signal.signal(signal.Signals[sent], inherited)
     first, second = terminal.getvalue().splitlines()
     assert not psutil.pid_exists(int(first.split()[-1]))
     assert second == f"up       | {sent}: stopping"

@@ -106,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = Request(self.command, self.path, self.headers, body)
         with origin.changed:
+            origin.seen.append(request)
             origin.active += 1
             origin.most_active = max(origin.most_active, origin.active)
             origin.changed.notify_all()
@@ -115,7 +116,6 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with origin.changed:
                 origin.active -= 1
-                origin.seen.append(request)
                 origin.changed.notify_all()
 
     def _send(self, reply: Reply) -> None:

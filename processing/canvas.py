@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from processing import storage, usage
+from processing.bulk import insert
 from processing.dispatch import dispatch
 from processing.ids import uuid7
 from processing.imaging.canvas import Canvas, percentages
@@ -69,7 +70,7 @@ def start(
         _snapshot(job, asked, index, percent, keeps_originals) for index, percent in enumerate(percents)
     ]
     images[0].sent_at = job.created_at
-    Image.objects.bulk_create(images)
+    insert(images)
     transaction.on_commit(lambda: dispatch(images[:1], job.kind))
     return job
 

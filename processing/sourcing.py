@@ -26,6 +26,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from processing import fetching, storage, usage
+from processing.bulk import insert
 from processing.dispatch import dispatch
 from processing.fetching import Fetched
 from processing.guarded import FetchFailed, Interrupted
@@ -78,7 +79,7 @@ def submit(
         created_at=now,
     )
     images = [_image(job, source, keeps_original=keeps_originals) for source in sources]
-    Image.objects.bulk_create(images, batch_size=2000)
+    insert(images)
     Source.objects.bulk_create(
         [
             Source(image=image, url=source.url, max_bytes=source.max_bytes)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -22,6 +21,7 @@ from processing import feed, trash
 from processing.feed import Near
 from processing.models import Image
 from processing.owners import plan_of
+from processing.reader import Reader
 from processing.shapes import image_shape
 from realtime.hub import Shown, hub
 from realtime.socket import TOO_MANY, Socket
@@ -35,7 +35,7 @@ _TRY_AGAIN_LATER = 1013
 _MOST_SENT = 4096
 _MOST_WAITING = 10_000
 # Hundreds of sockets that turn their hue at once must not stand in the way of the hub's own reading.
-_READERS = ThreadPoolExecutor(4, thread_name_prefix="feed")
+_reader = Reader("feed", 4)
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
 News = Shown | UUID  # a UUID: that image is gone
@@ -88,12 +88,13 @@ class FeedSocket(Socket):
         await self._send_page(count)
 
     async def _send_page(self, count: int) -> None:
+        assert self.owner_id is not None
         # News wait from before the rows are read: none falls between the page and what follows it.
         self._waiting = deque()
         try:
-            images, end = await self._read(count)
+            images, end = await self._read(self.owner_id, count)
             # Read anew: a socket may outlive the plan it was opened under.
-            plan = await _in_reader(plan_of)(self.owner_id)
+            plan = await _reader.ask(plan_of, self.owner_id)
         except Error:
             await self.close(_TRY_AGAIN_LATER)
             return
@@ -113,12 +114,12 @@ class FeedSocket(Socket):
             await self._pass_on(self._waiting.popleft())
         self._waiting = None
 
-    async def _read(self, count: int) -> tuple[list[Image], bool]:
+    async def _read(self, owner_id: int, count: int) -> tuple[list[Image], bool]:
         """The next page, without what was told live, and whether it is the last."""
         page: list[Image] = []
         while True:
             wanted = count - len(page)
-            images = await _in_reader(feed.newest)(self.owner_id, self._near, wanted + 1, before=self._last)
+            images = await _reader.ask(feed.newest, owner_id, self._near, wanted + 1, before=self._last)
             end = len(images) <= wanted
             page += [image for image in images[:wanted] if image.id not in self._ahead]
             self._last = images[min(wanted, len(images)) - 1].id if images else feed.OLDEST
@@ -133,7 +134,7 @@ class FeedSocket(Socket):
             image_id = None
         if image_id is None:
             await self.complain("invalid", "`id` is the id of an image.")
-        elif not await _in_reader(_delete)(self.owner_id, image_id):
+        elif not await database_sync_to_async(_delete)(self.owner_id, image_id):
             await self.complain("not_found", "There is no such image.")
 
     # What the hub tells
@@ -181,10 +182,6 @@ class FeedSocket(Socket):
         self._sent[image] = None
         if len(self._sent) > _MOST_SENT:
             self._sent.popitem(last=False)
-
-
-def _in_reader(function: Any) -> Any:
-    return database_sync_to_async(function, thread_sensitive=False, executor=_READERS)
 
 
 def _delete(owner_id: int, image_id: UUID) -> bool:

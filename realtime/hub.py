@@ -19,7 +19,6 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import Error
 from django.db.models import Q, QuerySet
@@ -29,6 +28,7 @@ from processing import feed
 from processing.announce import GROUP
 from processing.models import Event, Image, Job, Status
 from processing.owners import plan_of
+from processing.reader import Reader
 from processing.shapes import ImageShape, image_shape, job_shape
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ _REJOIN_EVERY = 3600.0  # channels_redis forgets members of a group after a day
 _MOST_EVENTS = 200
 _MOST_REMOVED = 1000
 _MOST_REMEMBERED = 100_000
+_reader = Reader("hub", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Hub:
         self._start()
         self._jobs[job_id].add(listener)
         if job_id not in self._told:
-            seq = await database_sync_to_async(_seq_of)(job_id)
+            seq = await _reader.ask(_seq_of, job_id)
             self._told.setdefault(job_id, seq)
 
     def leave_job(self, job_id: UUID, listener: Listener) -> None:
@@ -208,7 +209,7 @@ class Hub:
         if owner_id not in self._accounts:
             return
         try:
-            shown = await database_sync_to_async(_in_feed)(owner_id, images)
+            shown = await _reader.ask(_in_feed, owner_id, images)
         except Error as error:
             logger.warning(
                 "A restored image can't be read, the next page of the feed will show it: %s", error
@@ -239,8 +240,8 @@ class Hub:
                 continue
             self._back.clear()
             try:
-                rows = await database_sync_to_async(_latest)(list(self._jobs), list(self._accounts))
-                removed = await database_sync_to_async(_removed_lately)(list(self._accounts))
+                rows = await _reader.ask(_latest, list(self._jobs), list(self._accounts))
+                removed = await _reader.ask(_removed_lately, list(self._accounts))
             except Error as error:
                 logger.warning("The database does not answer: %s", error)
                 continue
@@ -262,7 +263,7 @@ class Hub:
             news, self._news = self._news, {}
             after = {job_id: self._told.get(job_id, 0) for job_id in news}
             try:
-                events, deleted = await database_sync_to_async(_read)(after, frozenset(self._accounts))
+                events, deleted = await _reader.ask(_read, after, frozenset(self._accounts))
             except Error as error:
                 logger.warning("The log can't be read, the next look will: %s", error)
                 continue

@@ -1,11 +1,13 @@
 """The Celery application: its queues, one beat."""
 
 import os
+import threading
+import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun, worker_process_init
-from django.db import close_old_connections
+from celery.signals import task_postrun, task_prerun, worker_process_init
+from django.db import connections
 from kombu import Exchange, Queue
 
 from imageapi import pool
@@ -52,7 +54,20 @@ app.autodiscover_tasks()
 worker_process_init.connect(pool.guard)
 
 
+# A connection used so lately (s) is not asked whether it works: the pixels' tasks follow each other for as
+# long as a batch lasts, and try again by themselves where it does not.
+_FRESH = 1.0
+_last = threading.local()
+
+
 @task_prerun.connect
 def _check_connection(**_: Any) -> None:
     """Replaces a kept database connection that broke; Celery alone would make a new one for each task."""
-    close_old_connections()
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred or time.monotonic() - getattr(_last, "used", 0.0) > _FRESH:
+            connection.close_if_unusable_or_obsolete()
+
+
+@task_postrun.connect
+def _note_use(**_: Any) -> None:
+    _last.used = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -25,6 +26,7 @@ def guard(**_: Any) -> None:
     bound("RLIMIT_DATA", settings.IMAGE_MEMORY_BYTES)
     bound("RLIMIT_CORE", 0)  # a segfault would write all of that memory to the disk
     children.die_with_parent(_worker, signal.SIGKILL)
+    gc.freeze()  # what the worker has loaded stays: to look through it again and again only copies its pages
 
 
 def bound(name: str, limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,9 @@ class Command(BaseCommand):
         # The application is Django set up; the command runs in one that already is.
         from imageapi.asgi import application
 
+        # What is loaded now stays: the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
         server = Server(application, host, port)
         server.run()
         if server.failed:

@@ -6,13 +6,14 @@ It may be lost: whoever misses one finds the gap in the sequence numbers and rea
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import threading
 import time
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import redis
 import redis.asyncio
@@ -22,12 +23,16 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 
 from processing import metrics
-from processing.models import Job
+from processing.models import Image, Job
 from processing.redis_client import connect
+from processing.shapes import image_shape
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from processing.models import ImageQuerySet
+    from processing.shapes import ImageShape
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +48,7 @@ class News(NamedTuple):
     seq: int
     kind: str
     finished: bool
+    awaited: bool  # by a webhook's receiver
 
 
 class _Background:
@@ -81,16 +87,19 @@ def _redis() -> redis.Redis:
     return connect()
 
 
-def announce(news: Sequence[News]) -> None:
-    """Tells every web process that these jobs' logs have grown. Never raises, never waits."""
+def announce(news: Sequence[News], images: Mapping[str, str]) -> None:
+    """Tells every web process that these jobs' logs have grown. Never raises, never waits.
+
+    `images` are those of each job's event, as JSON: who waits for a single upload is handed the result.
+    """
     message = {
         "type": "news",
         "jobs": [[str(n.job_id), n.owner_id, n.seq - n.finished, n.seq] for n in news],
     }
-    _background(os.getpid()).send(message)
     for item in news:
         if item.finished and item.kind == Job.Kind.SINGLE:
-            _wake(item.job_id)
+            _wake(item.job_id, images[str(item.job_id)])  # first: somebody waits for this very one
+    _background(os.getpid()).send(message)
 
 
 def announce_removed(owner_id: int, images: Sequence[uuid.UUID]) -> None:
@@ -109,27 +118,33 @@ def _bell(job_id: uuid.UUID) -> str:
     return f"imageapi:done:{job_id}"
 
 
-def _wake(job_id: uuid.UUID) -> None:
+def _wake(job_id: uuid.UUID, images: str) -> None:
     with suppress(redis.RedisError), _redis().pipeline(transaction=False) as pipe:
-        pipe.lpush(_bell(job_id), 1)
+        pipe.lpush(_bell(job_id), images)
         pipe.expire(_bell(job_id), _DONE_SECONDS)
         pipe.execute()
 
 
-async def finished(job_id: uuid.UUID, seconds: float) -> bool:
-    """Waits until a single upload's job is finished; False where it is not after `seconds`.
+async def outcome(job_id: uuid.UUID, seconds: float) -> ImageShape | None:
+    """The image of a single upload as its job's last event shows it; None where that is not after `seconds`.
 
-    A bell in Redis wakes it; where that is lost, a look at the row every second finds out.
+    A bell in Redis brings it; where that is lost, a look at the row every second finds it.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         try:
-            await _async_redis(asyncio.get_running_loop()).blpop([_bell(job_id)], timeout=min(1.0, left))
+            bells = _async_redis(asyncio.get_running_loop())
+            if rung := await bells.blpop([_bell(job_id)], timeout=min(1.0, left)):
+                return cast("ImageShape", json.loads(rung[1])[0])
         except (redis.RedisError, OSError):
             await asyncio.sleep(min(0.1, left))
-        if await Job.objects.filter(id=job_id, finished_at__isnull=False).aexists():
-            return True
-    return False
+        if (image := await _finished(job_id).afirst()) is not None:
+            return image_shape(image)
+    return None
+
+
+def _finished(job_id: uuid.UUID) -> ImageQuerySet:
+    return Image.objects.filter(job_id=job_id, finished_at__isnull=False)
 
 
 @cache

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from processing import derive, turns
+from processing.bulk import insert
 from processing.dispatch import dispatch
 from processing.ids import uuid7
 from processing.imaging import Recipe
@@ -66,7 +67,7 @@ def submit(
         created_at=timezone.now(),
     )
     images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
-    Image.objects.bulk_create(images)
+    insert(images)
     transaction.on_commit(lambda: dispatch([image for image in images if image.sent_at], kind))
     fields = {"job": job.id, "kind": kind, "images": len(images), "account": owner_id}
     transaction.on_commit(lambda: logger.info("job submitted", extra=fields))

@@ -1,7 +1,7 @@
 """The one way an image reaches another state: rows, hues, counters and events in one transaction.
 
-Three statements, however many images: the images, their hues, then the counters of every touched job with
-its events. The job's row lock puts its events in order. The statement that reaches the total sets
+Two statements, however many images: the images with their hues, then the counters of every touched job
+with its events. The job's row lock puts its events in order. The statement that reaches the total sets
 `finished_at` and writes `job.finished`: exactly one does, whoever else was killed.
 """
 
@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from processing import metrics
 from processing.announce import News, announce
 from processing.models import Image, Status
+from processing.originals import remove_unkept
 from processing.shapes import image_shape
 from processing.webhooks import enqueue
 
@@ -43,9 +44,17 @@ class Outcome:
     losses: list[str] = field(default_factory=list)
 
 
+# The hues by which the feed finds completed images that are not deleted.
+_INDEX_HUES = """
+INSERT INTO processing_imagehue (owner_id, hue, image_id)
+SELECT i.owner_id, (color ->> 'hue')::smallint, i.id FROM {images} i, jsonb_array_elements(i.colors) color
+WHERE i.status = 'completed' AND i.deleted_at IS NULL AND color ->> 'hue' IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+
 # `attempt` is the fence: a worker that lost its lease, and comes back late, changes nothing. Twins are the
 # images of the same bytes that waited for this one; one that wants other renditions goes to a worker itself.
-_SETTLE = """
+_SETTLE = f"""
 WITH v AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS v(
         id uuid, attempt int, status text, error_code text, error_detail text,
@@ -66,14 +75,11 @@ WITH v AS (
     WHERE i.duplicate_of_id = s.id AND i.status IN ('pending', 'processing')
       AND done.recipe = (SELECT recipe FROM processing_job own WHERE own.id = i.job_id)
     RETURNING i.*
-)
-SELECT * FROM settled UNION ALL SELECT * FROM twins
-"""
-
-_INDEX_HUES = """
-INSERT INTO processing_imagehue (owner_id, hue, image_id)
-SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::uuid[]) ON CONFLICT DO NOTHING
-"""
+), changed AS (
+    SELECT * FROM settled UNION ALL SELECT * FROM twins
+), hues AS ({_INDEX_HUES.format(images="changed")})
+SELECT * FROM changed
+"""  # noqa: S608  (both are ours)
 
 # Every number added is a difference, so flushes of the same job add up in any order.
 _COUNT = """
@@ -103,7 +109,10 @@ WITH change AS (
     SELECT id, seq, 'job.finished', status, completed, failed, aborted, finished_at, '[]'
     FROM moved WHERE finished_at IS NOT NULL
 )
-SELECT id, owner_id, seq, kind, finished_at IS NOT NULL FROM moved
+SELECT id, owner_id, seq, kind, finished_at IS NOT NULL,
+       webhook_url <> '' OR EXISTS (
+           SELECT FROM processing_endpoint e WHERE e.owner_id = moved.owner_id AND e.disabled_at IS NULL)
+FROM moved
 """
 
 
@@ -114,22 +123,18 @@ def settle(outcomes: Sequence[Outcome]) -> list[Image]:
     document = json.dumps([{**asdict(outcome), "id": str(outcome.id)} for outcome in outcomes])
     with transaction.atomic():
         changed = list(Image.objects.raw(_SETTLE, [document]))
-        index_hues(changed)
+        # Only once the rows that name the renditions are committed; the sweeper does it where this fails.
+        # Before it is told: who hears of the image finds its file gone, where the plan does not keep it.
+        transaction.on_commit(lambda: remove_unkept(changed), robust=True)
         record(changed)
     return changed
 
 
-def index_hues(images: Iterable[Image]) -> None:
-    """Enters the hues of completed images that are not deleted."""
-    rows = [
-        (image.owner_id, hue, str(image.id))
-        for image in images
-        if image.status == Status.COMPLETED and image.deleted_at is None
-        for hue in sorted(image.hues)
-    ]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_INDEX_HUES, [list(column) for column in zip(*rows, strict=True)])
+def index_hues(image_id: uuid.UUID) -> None:
+    """Enters the hues of an image that comes back into the feed."""
+    with connection.cursor() as cursor:
+        images = "(SELECT * FROM processing_image WHERE id = %s)"
+        cursor.execute(_INDEX_HUES.format(images=images), [image_id])
 
 
 def record(changed: Iterable[Image], *, undone: bool = False) -> None:
@@ -138,7 +143,8 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
     With `undone` they have just left the state `failed` for another try. Call it in the transaction that
     changed them.
     """
-    changed, finished = list(changed), []
+    changed = list(changed)
+    news: list[News] = []
     by_job: dict[uuid.UUID, list[Image]] = {}
     for image in changed:
         by_job.setdefault(image.job_id, []).append(image)
@@ -148,8 +154,8 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
             for job, images in sorted(by_job.items())
             if images[start:]
         ]
-        finished += move_counters(changes)
-    enqueue(finished, changed)
+        news += move_counters(changes)
+    enqueue(news, changed)
     if not undone:
         transaction.on_commit(partial(_measure, changed))
 
@@ -159,16 +165,17 @@ def _measure(changed: Iterable[Image]) -> None:
         metrics.add("imageapi_images_total", status=image.status, code=image.error_code)
 
 
-def move_counters(changes: Sequence[dict[str, Any]]) -> list[uuid.UUID]:
+def move_counters(changes: Sequence[dict[str, Any]]) -> list[News]:
     """Moves the counters of jobs and writes their events: one change a job, as `_change` makes them.
 
-    Returns the jobs that are finished by it.
+    Returns what each job's log now says.
     """
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [json.dumps(changes)])
         news = [News(*row) for row in cursor.fetchall()]
-    transaction.on_commit(partial(announce, news))
-    return [item.job_id for item in news if item.finished]
+    images = {change["job_id"]: change["images"] for change in changes}
+    transaction.on_commit(partial(announce, news, images))
+    return news
 
 
 def _change(job: uuid.UUID, images: list[Image], *, undone: bool) -> dict[str, Any]:

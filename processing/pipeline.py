@@ -19,7 +19,6 @@ from processing.deadline import deadline
 from processing.imaging import ImageFailed, Made, Recipe, make
 from processing.ledger import Outcome, settle
 from processing.models import Status
-from processing.originals import remove_unkept
 
 if TYPE_CHECKING:
     import uuid
@@ -75,10 +74,8 @@ class Batch:
 
     def flush(self) -> None:
         started = time.perf_counter()
-        settled = patiently(lambda: settle(self._outcomes))
+        patiently(lambda: settle(self._outcomes))
         timing.told(self._outcomes, time.perf_counter() - started)
-        # The rows that name the renditions are committed: only now may an uploaded file go.
-        patiently(lambda: remove_unkept(settled))
         for outcome in self._outcomes:
             self._keeper.drop(outcome.id)
         self._outcomes = []

@@ -86,12 +86,9 @@ def error_shape(code: str, detail: str) -> ErrorShape | None:
 
 
 def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
-    """The image as its owner's plan shows it, in answers; without a plan as its job made it, in events.
-
-    What a plan gives no more is hidden, not lost: it is there again when the plan gives it again.
-    """
-    original = image.has_original and image.keeps_original and (plan is None or plan.keeps_original)
-    return {
+    """The image as its owner's plan shows it, in answers; without a plan as its job made it, in events."""
+    original = image.has_original and image.keeps_original
+    shape: ImageShape = {
         "id": str(image.id),
         "job_id": str(image.job_id),
         "index": image.index,
@@ -107,20 +104,26 @@ def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
         "error": error_shape(image.error_code, image.error_detail),
         "colors": image.colors,
         "placeholder": image.placeholder,
-        "renditions": [
-            rendition_shape(image.key, rendition)
-            for rendition in image.renditions
-            if _is_given(rendition["name"], plan)
-        ],
+        "renditions": [rendition_shape(image.key, rendition) for rendition in image.renditions],
         "original_url": f"/api/images/{image.id}/original" if original else None,
         "duplicate_of": str(image.duplicate_of_id) if image.duplicate_of_id else None,
         "losses": image.losses,
     }
+    return shape if plan is None else as_given(shape, plan)
 
 
-def _is_given(name: str, plan: Gives | None) -> bool:
+def as_given(shape: ImageShape, plan: Gives) -> ImageShape:
+    """An image as a plan shows it. What that gives no more is hidden, not lost: the next one may give it."""
+    return {
+        **shape,
+        "renditions": [each for each in shape["renditions"] if _is_given(each["name"], plan)],
+        "original_url": shape["original_url"] if plan.keeps_original else None,
+    }
+
+
+def _is_given(name: str, plan: Gives) -> bool:
     kind, _, height = name.partition("-")
-    return plan is None or kind != "thumbnail" or int(height) in plan.thumbnail_heights
+    return kind != "thumbnail" or int(height) in plan.thumbnail_heights
 
 
 def rendition_shape(key: str, rendition: dict[str, Any]) -> RenditionShape:

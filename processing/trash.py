@@ -39,7 +39,7 @@ def restore(image: Image) -> None:
         image = Image.objects.select_for_update().get(id=image.id)
         image.deleted_at = None
         image.save(update_fields=["deleted_at"])
-        index_hues([image])
+        index_hues(image.id)
         transaction.on_commit(lambda: announce_restored(image.owner_id, [image.id]))
 
 

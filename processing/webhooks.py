@@ -25,9 +25,9 @@ from processing.models import Delivery, Endpoint, Job, SigningSecret, Status, We
 from processing.shapes import error_shape, instant, job_shape
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Iterable, Sequence
 
+    from processing.announce import News
     from processing.models import Image
 
 TASK = "realtime.tasks.deliver"
@@ -42,9 +42,11 @@ KEPT = timedelta(days=30)
 # Telling
 
 
-def enqueue(finished: Sequence[uuid.UUID], changed: Iterable[Image]) -> None:
+def enqueue(news: Iterable[News], changed: Iterable[Image]) -> None:
     """Writes a message for everybody who wants to know; call it in the transaction of the events."""
-    failed = [image for image in changed if image.status == Status.FAILED]
+    awaited = {item.job_id: item.finished for item in news if item.awaited}
+    finished = [job_id for job_id, is_finished in awaited.items() if is_finished]
+    failed = [image for image in changed if image.status == Status.FAILED and image.job_id in awaited]
     if not finished and not failed:
         return
     jobs = list(Job.objects.filter(id__in=finished))

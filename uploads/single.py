@@ -6,47 +6,53 @@ service would not even answer that it is not ready.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from channels.db import database_sync_to_async
 from django.http import HttpResponse, JsonResponse
 
-from processing.announce import finished
-from processing.models import Image, Status
-from processing.shapes import image_shape
+from processing import announce
+from processing.models import Status
+from processing.shapes import as_given
 from uploads.problems import Refused, problem_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from uuid import UUID
 
-# The view's word to this middleware; it never leaves the server.
-WAIT_FOR = "X-Wait-For-Job"
+    from rest_framework.request import Request
+
+    from processing.shapes import Gives, ImageShape
+
 # Long enough for the largest image allowed; after that the answer is 202 and the job goes on.
 PATIENCE = 30.0
-_ABOUT_THE_BODY = {b"content-type", b"content-length", b"location", b"retry-after", WAIT_FOR.lower().encode()}
+_ABOUT_THE_BODY = {b"content-type", b"content-length", b"location", b"retry-after"}
+_AWAITED = "imageapi.awaited"
 
 
-def only_image(job_id: UUID) -> Image:
-    """The image of a single upload's job, with its owner's plan."""
-    return Image.objects.select_related("owner__plan").get(job_id=job_id)
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    job_id: UUID
+    plan: Gives
 
 
-def outcome(image: Image) -> HttpResponse:
+def wait_for(request: Request, job_id: UUID, plan: Gives) -> None:
+    """Tells the middleware below that the answer is this job's outcome, as the plan shows it."""
+    request._request.scope[_AWAITED] = _Awaited(job_id, plan)  # type: ignore[attr-defined]
+
+
+def answer_with(image: ImageShape, plan: Gives) -> HttpResponse:
     """The answer to the single upload of a finished image."""
-    if image.status == Status.COMPLETED:
+    if image["status"] == Status.COMPLETED:
         return JsonResponse(
             {
                 "message": "Image uploaded successfully",
-                "job_id": str(image.job_id),
-                "image": image_shape(image, image.owner.plan),
+                "job_id": image["job_id"],
+                "image": as_given(image, plan),
             }
         )
-    return problem_response(
-        Refused(
-            422, image.error_code or image.status, image.error_detail or "It was cancelled.", attr="image"
-        )
-    )
+    error = image["error"] or {"code": image["status"], "detail": "It was cancelled."}
+    return problem_response(Refused(422, error["code"], error["detail"], attr="image"))
 
 
 class SingleUploadWait:
@@ -56,50 +62,31 @@ class SingleUploadWait:
         self.app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["method"] != "POST" or scope["path"].rstrip("/") != "/api/upload":
-            await self.app(scope, receive, send)
+        held: list[dict[str, Any]] = []
+
+        async def hold(message: dict[str, Any]) -> None:
+            if _AWAITED in scope:
+                held.append(message)
+            else:
+                await send(message)
+
+        await self.app(scope, receive, hold)
+        awaited: _Awaited | None = scope.get(_AWAITED)
+        if awaited is None:
             return
-        held = _Held(send)
-        await self.app(scope, receive, held.send)
-        if held.job_id is not None:
-            done = await finished(held.job_id, PATIENCE)
-            await held.release(await database_sync_to_async(_outcome_of)(held.job_id) if done else None)
+        image = await announce.outcome(awaited.job_id, PATIENCE)
+        for message in held if image is None else _instead(held[0], answer_with(image, awaited.plan)):
+            await send(message)
 
 
-def _outcome_of(job_id: UUID) -> HttpResponse:
-    return outcome(only_image(job_id))
-
-
-class _Held:
-    """An answer that is kept back where the view asks to wait."""
-
-    def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-        self._send = send
-        self._messages: list[dict[str, Any]] = []
-        self.job_id: UUID | None = None
-
-    async def send(self, message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            wait_for = dict(message["headers"]).get(WAIT_FOR.encode())
-            self.job_id = UUID(wait_for.decode()) if wait_for else None
-        if self.job_id is None:
-            await self._send(message)
-        else:
-            self._messages.append(message)
-
-    async def release(self, answer: HttpResponse | None) -> None:
-        """Sends the outcome, or what the view said, where there is none yet."""
-        start, *rest = self._messages
-        headers = [(name, value) for name, value in start["headers"] if name != WAIT_FOR.encode()]
-        if answer is None:
-            await self._send({**start, "headers": headers})
-            for message in rest:
-                await self._send(message)
-            return
-        headers = [(name, value) for name, value in headers if name.lower() not in _ABOUT_THE_BODY]
-        headers += [
-            (b"Content-Type", answer["Content-Type"].encode()),
-            (b"Content-Length", str(len(answer.content)).encode()),
-        ]
-        await self._send({**start, "status": answer.status_code, "headers": headers})
-        await self._send({"type": "http.response.body", "body": answer.content})
+def _instead(start: dict[str, Any], answer: HttpResponse) -> list[dict[str, Any]]:
+    """The messages of `answer`, with what the view's headers say that is not about its own body."""
+    headers = [(name, value) for name, value in start["headers"] if name.lower() not in _ABOUT_THE_BODY]
+    headers += [
+        (b"Content-Type", answer["Content-Type"].encode()),
+        (b"Content-Length", str(len(answer.content)).encode()),
+    ]
+    return [
+        {**start, "status": answer.status_code, "headers": headers},
+        {"type": "http.response.body", "body": answer.content},
+    ]

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.db import OperationalError
 from django.utils import timezone
 
-from processing import discards, originals, storage, sweeper
+from processing import discards, ledger, originals, storage, sweeper
 from processing.claims import claim
 from processing.ledger import Outcome, settle
 from processing.models import Discard, Image, Status
@@ -52,10 +53,14 @@ def test_premiums_original_stays() -> None:
     assert counted_bytes(alice) == kept_bytes(alice) == len(PHOTO)
 
 
-def test_the_sweeper_finishes_what_a_worker_killed_after_the_commit_left() -> None:
+def test_the_sweeper_finishes_what_failed_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_images: list[Image]) -> int:
+        raise OperationalError("the database has gone away")
+
     alice = person("alice", "Basic")
     pending = taken_in(alice, PHOTO)
     [held] = claim([pending[0].id])
+    monkeypatch.setattr(ledger, "remove_unkept", fail)
     settle([Outcome(held.image.id, held.image.attempt, Status.COMPLETED)])
     assert original(pending[0]) in files("originals")
     sweeper.sweep()

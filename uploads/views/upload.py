@@ -15,7 +15,7 @@ from uploads import idempotency, intake
 from uploads.access import account
 from uploads.problems import Refused
 from uploads.receiving import ImagesParser, Received
-from uploads.single import WAIT_FOR, only_image, outcome
+from uploads.single import answer_with, wait_for
 from uploads.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
@@ -140,14 +140,13 @@ class SingleUploadView(UploadView):
             status = _STATUS.get(reason["code"], 422)
             limits = {name: reason[name] for name in ("limit", "actual", "plan") if name in reason}
             raise Refused(status, reason["code"], reason["detail"], attr=self.files_field, **limits)
-        response = super().answer(receipt)
-        response[WAIT_FOR] = str(receipt.job.id)
-        return response
+        wait_for(self.request, receipt.job.id, account(self.request).plan)
+        return super().answer(receipt)
 
     def answer_again(self, kept: IdempotencyKey) -> HttpResponseBase:
-        assert kept.job_id is not None
-        image = only_image(kept.job_id)
+        assert kept.job is not None
+        image = kept.job.images.get()
         if image.finished_at is None:
             detail = "The first request with this Idempotency-Key is still being processed."
             raise Refused(409, "idempotency_key_in_use", detail, attr="Idempotency-Key", retry_after=1)
-        return outcome(image)
+        return answer_with(image_shape(image), account(self.request).plan)

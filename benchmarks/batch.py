@@ -62,5 +62,5 @@ def _ours(stack: Stack, files: Sequence[bytes]) -> float:
             for start in range(0, len(files), REQUEST)
         ]
         for job in jobs:
-            finish(client, job)
+            finish(stack, job)
     return time.perf_counter() - started

@@ -61,7 +61,7 @@ def _large_files(stack: Stack) -> None:
 
     def send(number: int) -> None:
         with connect(stack) as client:
-            finish(client, _send_padded(client, photo, f"{number}".encode(), LARGE_MB * 1_000_000))
+            finish(stack, _send_padded(client, photo, f"{number}".encode(), LARGE_MB * 1_000_000))
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(send, range(CLIENTS)))
@@ -100,4 +100,4 @@ def _small_photos(stack: Stack) -> None:
 
 def _batch(stack: Stack, files: Sequence[bytes]) -> None:
     with connect(stack) as client:
-        finish(client, upload(client, "/api/async/batch/upload", files))
+        finish(stack, upload(client, "/api/async/batch/upload", files))

@@ -22,13 +22,13 @@ def run() -> None:
         Stack(Path(folder) / "home", {"LOG_LEVEL": "WARNING"}) as stack,
         connect(stack) as client,
     ):
-        finish(client, upload(client, "/api/async/upload", drawn))
+        finish(stack, upload(client, "/api/async/upload", drawn))
         for count in (200, 300, 1000):
             times = []
             for path in ("/api/async/upload", "/api/async/batch/upload"):
                 files = distinct(drawn, count, path)
                 started = time.perf_counter()
-                finish(client, upload(client, path, files))
+                finish(stack, upload(client, path, files))
                 times.append(time.perf_counter() - started)
             multi, batch = times
             rows.append([count, f"{multi:.2f}", f"{batch:.2f}", f"{multi / batch:.2f}"])

@@ -7,7 +7,6 @@ doing nothing costs.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections import Counter
@@ -15,9 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import websockets.sync.client
-
-from benchmarks.client import connect, distinct, photos, upload
+from benchmarks.client import connect, distinct, finish, photos, upload
 from benchmarks.table import show
 from tests.e2e.test_thousand import log_statements, statements
 from tests.faults.driver import redis_of
@@ -65,16 +62,7 @@ def _send(stack: Stack, path: str, files: list[bytes], size: int) -> None:
     with connect(stack) as client:
         jobs = [upload(client, path, files[start : start + size]) for start in range(0, len(files), size)]
     for job in jobs:
-        _follow(stack, job)
-
-
-def _follow(stack: Stack, job: str) -> None:
-    """Hears the job to its end, as a page does; a client that polls would pay for each of its questions."""
-    url = f"ws://127.0.0.1:{stack.port}/ws/jobs/{job}/?since=0"
-    headers = {"Authorization": f"Bearer {stack.token}"}
-    with websockets.sync.client.connect(url, additional_headers=headers, max_size=2**24) as opened:
-        while json.loads(opened.recv(60))["type"] != "job.finished":
-            pass
+        finish(stack, job)
 
 
 def _asked(stack: Stack, act: Callable[[], None]) -> Asked:

@@ -110,10 +110,10 @@ def miscounted_accounts() -> Iterator[Finding]:
 
 
 def orphan_files(older_than: timedelta) -> Iterator[Finding]:
-    """I7. An empty folder is no file: it goes at the next housekeeping."""
-    for orphan in housekeeping.orphans(older_than, thorough=True):
+    """I7."""
+    for orphan in housekeeping.orphans(older_than):
         on_its_way_out = Discard.objects.filter(store=orphan.store, name=orphan.name)
-        if not orphan.is_folder and not on_its_way_out.exists():
+        if not on_its_way_out.exists():
             text = f"{orphan.store}/{orphan.name}: no row names it"
             yield Finding("I7", text, partial(housekeeping.drop, orphan))
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from processing.models import UNFINISHED, Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
 # Files are there before their rows: one that is younger may belong to a request under way.
@@ -32,14 +32,10 @@ DELETE FROM processing_event WHERE (job_id, seq) IN (
 
 
 class Orphan(NamedTuple):
-    """A file, or an empty folder, in the storage named `store`."""
+    """A file in the storage named `store`."""
 
     store: str
     name: str
-
-    @property
-    def is_folder(self) -> bool:
-        return self.store == "renditions" and self.name.count("/") == 1
 
 
 def drop_orphans(older_than: timedelta = ORPHAN_AGE) -> int:
@@ -47,26 +43,19 @@ def drop_orphans(older_than: timedelta = ORPHAN_AGE) -> int:
     return sum(drop(orphan) for orphan in orphans(older_than))
 
 
-def orphans(older_than: timedelta, *, thorough: bool = False) -> Iterator[Orphan]:
-    """Files of the storage that no row names, written longer ago than `older_than`.
-
-    Folders of images that have renditions are looked into only where `thorough`: nothing leaves a file too
-    many there but a changed encoder, and a million of them would be a million listings an hour.
-    """
+def orphans(older_than: timedelta) -> Iterator[Orphan]:
+    """Files of the storage that no row names, written longer ago than `older_than`."""
     before = timezone.now() - older_than
     yield from _orphan_originals(before)
-    yield from _orphan_renditions(before, thorough=thorough)
+    yield from _orphan_renditions(before)
 
 
 def drop(orphan: Orphan) -> bool:
-    """Removes it, with the folder that is empty then; False where another was quicker."""
-    store = storages[orphan.store]
+    """Removes it; False where that can't be done."""
     try:
-        store.delete(orphan.name)
-        if orphan.store == "renditions" and not orphan.is_folder:
-            store.delete(orphan.name.rpartition("/")[0])
-    except OSError:  # a folder that has other files stays
-        return not store.exists(orphan.name)
+        storages[orphan.store].delete(orphan.name)
+    except OSError:
+        return False
     return True
 
 
@@ -90,16 +79,17 @@ def _orphan_originals(before: datetime) -> Iterator[Orphan]:
                 yield from _if_old(Orphan("originals", f"{folder}/{name}"), before)
 
 
-def _orphan_renditions(before: datetime, *, thorough: bool) -> Iterator[Orphan]:
+def _orphan_renditions(before: datetime) -> Iterator[Orphan]:
     for folder in _folders("renditions"):
-        for keys in _rounds(_list("renditions", folder)[0]):
-            wanted, unfinished = _named_renditions(keys)
-            for key in keys:
-                if key not in unfinished and (thorough or not wanted.get(key)):
-                    yield from _orphans_of(f"{folder}/{key}", wanted.get(key, set()), before)
+        for names in _rounds(_list("renditions", folder)[1]):
+            wanted, unfinished = _named_renditions({name.partition(".")[0] for name in names})
+            for name in names:
+                key, _, file = name.partition(".")
+                if key not in unfinished and file not in wanted.get(key, ()):
+                    yield from _if_old(Orphan("renditions", f"{folder}/{name}"), before)
 
 
-def _named_renditions(keys: list[str]) -> tuple[dict[str, set[str]], set[str]]:
+def _named_renditions(keys: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
     """By key, the files that rows name; and the keys that a worker may be writing to."""
     wanted: dict[str, set[str]] = {}
     unfinished = set()
@@ -110,15 +100,6 @@ def _named_renditions(keys: list[str]) -> tuple[dict[str, set[str]], set[str]]:
         if status in UNFINISHED:
             unfinished.add(key)
     return wanted, unfinished
-
-
-def _orphans_of(folder: str, wanted: set[str], before: datetime) -> Iterator[Orphan]:
-    files = _list("renditions", folder)[1]
-    for file in files:
-        if file not in wanted:
-            yield from _if_old(Orphan("renditions", f"{folder}/{file}"), before)
-    if not files:
-        yield from _if_old(Orphan("renditions", folder), before)
 
 
 def _if_old(orphan: Orphan, before: datetime) -> Iterator[Orphan]:

@@ -149,7 +149,7 @@ def drop_abandoned() -> int:
 
 
 def rendition_name(key: str, file: str) -> str:
-    return f"{key[:2]}/{key}/{file}"
+    return f"{key[:2]}/{key}.{file}"  # no folder of its own: that would be one more file to make and keep
 
 
 def put_rendition(key: str, file: str, data: bytes) -> None:

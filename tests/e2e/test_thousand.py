@@ -115,4 +115,4 @@ def pixels_made(stack: Stack, image: dict[str, object]) -> float:
     renditions = image["renditions"]
     assert isinstance(renditions, list)
     key, file = renditions[-1]["url"].split("/")[-2:]
-    return (stack.home / "media" / "renditions" / key[:2] / key / file).stat().st_mtime
+    return (stack.home / "media" / "renditions" / key[:2] / f"{key}.{file}").stat().st_mtime

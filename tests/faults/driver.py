@@ -105,7 +105,7 @@ def assert_nothing_lost(api: Api, stack: Stack, job_id: str, total: int, seconds
     for image in images:
         for rendition in image["renditions"]:
             key, file = rendition["url"].removeprefix("/media/").split("/")
-            assert (media / "renditions" / key[:2] / key / file).stat().st_size == rendition["size"]
+            assert (media / "renditions" / key[:2] / f"{key}.{file}").stat().st_size == rendition["size"]
 
 
 def leftovers(stack: Stack) -> list[str]:
@@ -113,7 +113,7 @@ def leftovers(stack: Stack) -> list[str]:
     media = stack.home / "media"
     keys = {row[0] for row in rows(stack, "SELECT key FROM processing_image")}
     orphans = [p for p in (media / "originals").glob("??/*") if p.name not in keys]
-    orphans += [p for p in (media / "renditions").glob("??/*") if p.name not in keys]
+    orphans += [p for p in (media / "renditions").glob("??/*") if p.name.partition(".")[0] not in keys]
     orphans += (media / "incoming").iterdir() if (media / "incoming").exists() else []
     orphans += [p for p in (stack.home / "tmp").rglob("*") if p.is_file()]
     return [str(path) for path in orphans]

@@ -1,15 +1,16 @@
 """Making a picture smaller, as fast as nobody sees.
 
 Measured against plain LANCZOS on photos: bicubic below a factor of 3 keeps 43 to 49 dB PSNR at 0.7 of the
-time; above it, averaging whole pixels first (`reducing_gap`) keeps 47 to 50 dB at 0.25 to 0.6 of the time.
+time; from there on, averaging pixels first (`reducing_gap`) keeps 44 to 53 dB at 0.25 to 0.5 of the time.
 """
 
 from __future__ import annotations
 
 from PIL import Image
 
-_MANY_PIXELS_BECOME_ONE = 3
-_REDUCING_GAP = 1.5
+# A third of a picture is a third, rounded to whole pixels or not; at 3 both gain, time and likeness.
+_MANY_PIXELS_BECOME_ONE = 2.95
+_REDUCING_GAP = 1.45
 
 Box = tuple[float, float, float, float]
 

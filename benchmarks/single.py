@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from benchmarks import plain
@@ -40,16 +42,21 @@ def _timed(act: object, *args: object) -> float:
 
 
 def _latencies(stack: Stack, path: str, field: str, drawn: list[bytes], clients: int) -> list[float]:
+    """By the barest client, its bodies put together before the clock runs: what it takes is not ours."""
+
     def work(number: int) -> list[float]:
         times = []
-        with connect(stack) as client:
+        bare = http.client.HTTPConnection("127.0.0.1", stack.port)
+        with connect(stack) as client, closing(bare):
             for data in distinct(drawn, ROUNDS + 5, f"{path}{clients}-{number}-"):
                 request = client.build_request("POST", path, files=[(field, ("a.jpg", data))])
-                request.read()  # the body is put together before the clock runs: that is the client's time
+                body, headers = request.read(), dict(request.headers)
                 started = time.perf_counter()
-                answer = client.send(request)
+                bare.request("POST", path, body, headers)
+                answer = bare.getresponse()
+                text = answer.read()
                 times.append((time.perf_counter() - started) * 1000)
-                answer.raise_for_status()
+                assert answer.status < 300, text
         return times[5:]
 
     with ThreadPoolExecutor(clients) as pool:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import multiprocessing
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks import plain
 from benchmarks.client import connect, distinct, finish, photos, upload
+from benchmarks.home import new_home
 from benchmarks.table import show
 from tests.stack import Stack
 
@@ -25,8 +24,7 @@ SIZES = {"800x1200": (800, 1200, 300), "1920x1200": (1920, 1200, 100), "18 MP": 
 
 def run() -> None:
     with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Stack(Path(folder) / "home", {"IMAGEAPI_WORKERS": str(WORKERS), "LOG_LEVEL": "WARNING"}) as stack,
+        Stack(new_home(), {"IMAGEAPI_WORKERS": str(WORKERS), "LOG_LEVEL": "WARNING"}) as stack,
         multiprocessing.get_context("spawn").Pool(WORKERS) as pool,
     ):
         rows = [_measure(name, stack, pool, size) for name, size in SIZES.items()]

@@ -14,7 +14,6 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +22,7 @@ import psutil
 from PIL import Image
 
 from benchmarks import original_canvas
+from benchmarks.home import new_home
 from benchmarks.resident import peak
 from benchmarks.table import show
 from processing.imaging.canvas import Canvas
@@ -36,8 +36,7 @@ TURN_BY_TURN = 56
 
 
 def run() -> None:
-    folder = tempfile.TemporaryDirectory(prefix="bench-")
-    with folder, Stack(Path(folder.name) / "home", {"LOG_LEVEL": "WARNING"}) as stack:
+    with Stack(new_home(), {"LOG_LEVEL": "WARNING"}) as stack:
         headers = {"Authorization": f"Bearer {stack.token}"}
         with httpx.Client(base_url=stack.url, headers=headers, timeout=120) as client:
             _job(client, 64)

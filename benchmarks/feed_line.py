@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from benchmarks.home import new_home
 from tests.stack import Stack
 
 
@@ -22,8 +21,5 @@ def line(*cells: object) -> None:
 
 @contextmanager
 def started() -> Iterator[Stack]:
-    with (
-        tempfile.TemporaryDirectory() as home,
-        Stack(Path(home) / "home", {"IMAGEAPI_WORKERS": "1"}) as stack,
-    ):
+    with Stack(new_home(), {"IMAGEAPI_WORKERS": "1"}) as stack:
         yield stack

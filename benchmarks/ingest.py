@@ -1,8 +1,7 @@
 """Upload requests with no worker running, beside the same server only reading the same bodies.
 
 And beside what no server gets round that answers for bytes on the disk: the same files hashed, written and
-synced by as many threads as the service has, and renamed, by a program that does nothing else. Files removed
-a moment ago make new ones dear on ext4: leave the machine a minute's rest before.
+synced by as many threads as the service has, and renamed, by a program that does nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import secrets
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +21,7 @@ import httpx
 import psutil
 
 from benchmarks.client import distinct, photos
+from benchmarks.home import new_home
 from benchmarks.table import show
 from imageapi import embedded
 from tests.stack import ROOT, free_port
@@ -32,16 +31,15 @@ Cost = tuple[float, float]
 
 
 def run() -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        home = Path(folder) / "home"
-        servers = (embedded.Postgres(home), embedded.Redis(home))
+    home = new_home()
+    servers = (embedded.Postgres(home), embedded.Redis(home))
+    for server in servers:
+        server.start()
+    try:
+        _measure(home)
+    finally:
         for server in servers:
-            server.start()
-        try:
-            _measure(home)
-        finally:
-            for server in servers:
-                server.stop()
+            server.stop()
 
 
 def _measure(home: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
+from benchmarks.home import new_home
 from tests.stack import ROOT, Stack
 
 USERS, SECONDS = 10, 60
@@ -41,10 +40,7 @@ def locust(
 
 
 def main() -> int:
-    with (
-        tempfile.TemporaryDirectory(prefix="load-") as folder,
-        Stack(Path(folder) / "home", {"LOG_LEVEL": "WARNING"}) as stack,
-    ):
+    with Stack(new_home(), {"LOG_LEVEL": "WARNING"}) as stack:
         print(f"{USERS} users for {SECONDS} s at {stack.url}", flush=True)
         try:
             done = locust(stack, USERS, SECONDS)

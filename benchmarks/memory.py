@@ -5,15 +5,14 @@ Each load on a service of its own that has just started. `before` is the peak un
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import psutil
 
 from benchmarks.client import connect, distinct, finish, photos, upload
+from benchmarks.home import new_home
 from benchmarks.resident import Watch
 from benchmarks.table import show
 from tests.faults.driver import web, workers
@@ -40,8 +39,7 @@ def run() -> None:
 
 def _measure(name: str, load: Callable[[Stack], None]) -> list[object]:
     with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Stack(Path(folder) / "home", {"IMAGEAPI_WORKERS": str(WORKERS), "LOG_LEVEL": "WARNING"}) as stack,
+        Stack(new_home(), {"IMAGEAPI_WORKERS": str(WORKERS), "LOG_LEVEL": "WARNING"}) as stack,
         Watch(lambda: [web(stack)]) as server,
         Watch(lambda: _children(stack)) as pool,
     ):

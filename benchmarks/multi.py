@@ -5,11 +5,10 @@ The system this replaces reported 7.0 / 2.0 s, 6.9 / 2.6 s and 24.7 / 10.5 s for
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 
 from benchmarks.client import connect, distinct, finish, photos, upload
+from benchmarks.home import new_home
 from benchmarks.table import show
 from tests.stack import Stack
 
@@ -18,8 +17,7 @@ def run() -> None:
     drawn = photos(40, 400, 300)
     rows = []
     with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Stack(Path(folder) / "home", {"LOG_LEVEL": "WARNING"}) as stack,
+        Stack(new_home(), {"LOG_LEVEL": "WARNING"}) as stack,
         connect(stack) as client,
     ):
         finish(stack, upload(client, "/api/async/upload", drawn))

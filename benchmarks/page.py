@@ -7,12 +7,12 @@ tiles, object URLs, the JavaScript heap.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
+from benchmarks.home import new_home
 from tests.browser.conftest import FLAGS, chromium
 from tests.drawing import photo
 from tests.stack import Stack
@@ -109,17 +109,13 @@ def run(files: int = 500) -> None:
     if browser_path is None:
         print("Left out: there is no Chromium on this machine.")
         return
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Stack(Path(folder) / "home") as stack,
-        sync_playwright() as playwright,
-    ):
+    with Stack(new_home()) as stack, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.add_init_script(_COUNT_URLS)
         page.goto(stack.url)
         page.get_by_text("Live", exact=True).wait_for()
-        measure(page, Path(folder), files)
+        measure(page, stack.home.parent, files)
         browser.close()
 
 

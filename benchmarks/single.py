@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import http.client
 import statistics
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 from benchmarks import plain
 from benchmarks.client import connect, distinct, photos
+from benchmarks.home import new_home
 from benchmarks.table import show
 from tests.stack import Stack
 
@@ -22,10 +21,7 @@ def run() -> None:
     drawn = photos(20, 800, 1200)
     chain = statistics.median(_timed(plain.chain, data) for data in drawn * 3)
     rows = [["the pixels alone", 1, f"{chain:.1f}", "", "", ""]]
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Stack(Path(folder) / "home", {"LOG_LEVEL": "WARNING"}) as stack,
-    ):
+    with Stack(new_home(), {"LOG_LEVEL": "WARNING"}) as stack:
         for path, field in (("/api/upload", "image"), ("/api/async/upload", "images")):
             for clients in (1, 8):
                 times = _latencies(stack, path, field, drawn, clients)

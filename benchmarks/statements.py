@@ -7,14 +7,13 @@ doing nothing costs.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.client import connect, distinct, finish, photos, upload
+from benchmarks.home import new_home
 from benchmarks.table import show
 from tests.e2e.test_thousand import log_statements, statements
 from tests.faults.driver import redis_of
@@ -43,10 +42,7 @@ class Asked:
 
 
 def run() -> None:
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Stack(Path(folder) / "home", {"IMAGEAPI_WORKERS": "2"}) as stack,
-    ):
+    with Stack(new_home(), {"IMAGEAPI_WORKERS": "2"}) as stack:
         log_statements(stack.home)
         drawn = photos(40, 400, 300)
         _send(stack, "/api/async/batch/upload", distinct(drawn, 64, "warm"), 64)

@@ -11,6 +11,7 @@ RUN python -m venv /opt/imageapi \
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/imageapi/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=imageapi.settings \
     IMAGEAPI_HOME=/var/lib/imageapi \

@@ -206,7 +206,7 @@ def is_loopback(host: str) -> bool:
 def _environ_for_children(environ: Mapping[str, str], home: Path, host: str) -> dict[str, str]:
     plan = env.text("IMAGEAPI_ANONYMOUS_PLAN", LOOPBACK_PLAN if is_loopback(host) else "", env=environ)
     return {
-        # glibc gives threads heaps of their own, and each keeps what it once needed: 3 MB of the web server's.
+        # glibc gives threads heaps of their own, and each keeps what it once needed: 3 MB in a web server.
         "MALLOC_ARENA_MAX": "2",
         **environ,
         "IMAGEAPI_HOME": str(home),

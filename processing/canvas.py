@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from processing import storage, usage
 from processing.bulk import insert
@@ -57,14 +56,8 @@ def start(
 ) -> Job:
     """Writes the job with all its snapshots, and tells the workers of the first once that is committed."""
     percents = percentages(asked.granular)
-    job = Job.objects.create(
-        owner_id=owner_id,
-        kind=Job.Kind.CANVAS,
-        recipe=recipe.to_json(),
-        canvas=asdict(asked),
-        total=len(percents),
-        webhook_url=webhook_url,
-        created_at=timezone.now(),
+    job = Job.begin(
+        owner_id, Job.Kind.CANVAS, recipe, len(percents), canvas=asdict(asked), webhook_url=webhook_url
     )
     images = [
         _snapshot(job, asked, index, percent, keeps_originals) for index, percent in enumerate(percents)

@@ -92,16 +92,9 @@ def submit(owner_id: int, recipe: Recipe, image_ids: Sequence[uuid.UUID]) -> Job
     if not image_ids:
         return None
     with transaction.atomic():
-        now = timezone.now()
-        job = Job.objects.create(
-            owner_id=owner_id,
-            kind=Job.Kind.DERIVE,
-            recipe=recipe.to_json(),
-            total=len(image_ids),
-            created_at=now,
-        )
+        job = Job.begin(owner_id, Job.Kind.DERIVE, recipe, len(image_ids))
         rows = [
-            Derivation(job=job, image_id=image_id, index=index, sent_at=now)
+            Derivation(job=job, image_id=image_id, index=index, sent_at=job.created_at)
             for index, image_id in enumerate(image_ids)
         ]
         Derivation.objects.bulk_create(rows, batch_size=5000)

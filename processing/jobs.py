@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,16 +14,12 @@ from processing.bulk import insert
 from processing.dispatch import dispatch
 from processing.ids import uuid7
 from processing.imaging import Recipe
-from processing.journal import request_id
 from processing.ledger import record
 from processing.models import UNFINISHED, Image, Job, Status
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Sequence
-
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +52,10 @@ def submit(
     its own key is then nobody's, and the caller drops it. Files that are not to be kept
     (`keeps_originals=False`) go once their renditions are safe.
     """
-    job = Job.objects.create(
-        owner_id=owner_id,
-        kind=kind,
-        recipe=recipe.to_json(),
-        total=len(files),
-        webhook_url=webhook_url,
-        request_id=request_id.get(),
-        created_at=timezone.now(),
-    )
+    job = Job.begin(owner_id, kind, recipe, len(files), webhook_url=webhook_url)
     images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
     insert(images)
     transaction.on_commit(lambda: dispatch([image for image in images if image.sent_at], kind))
-    fields = {"job": job.id, "kind": kind, "images": len(images), "account": owner_id}
-    transaction.on_commit(lambda: logger.info("job submitted", extra=fields))
     return job, images
 
 

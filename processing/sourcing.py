@@ -23,7 +23,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from processing import fetching, storage, usage
 from processing.bulk import insert
@@ -69,15 +68,7 @@ def submit(
     keeps_originals: bool = True,
 ) -> Job:
     """Writes a job with images that are still to be fetched, in three INSERTs; call it in a transaction."""
-    now = timezone.now()
-    job = Job.objects.create(
-        owner_id=owner_id,
-        kind=kind,
-        recipe=recipe.to_json(),
-        total=len(sources),
-        webhook_url=webhook_url,
-        created_at=now,
-    )
+    job = Job.begin(owner_id, kind, recipe, len(sources), webhook_url=webhook_url)
     images = [_image(job, source, keeps_original=keeps_originals) for source in sources]
     insert(images)
     Source.objects.bulk_create(

@@ -23,11 +23,12 @@ from processing.models import Image
 from processing.owners import plan_of
 from processing.reader import Reader
 from processing.shapes import image_shape
-from realtime.hub import Shown, hub
+from realtime.hub import hub
 from realtime.socket import TOO_MANY, Socket
+from realtime.told import Shown
 
 if TYPE_CHECKING:
-    from realtime.hub import Told
+    from realtime.told import Told
 
 _FIRST, _MORE = 20, 10
 _TRY_AGAIN_LATER = 1013

@@ -8,90 +8,27 @@ is followed here with what it has told, in one query, and reads what it missed.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
 from channels.layers import get_channel_layer
 from django.db import Error
-from django.db.models import Q, QuerySet
-from django.utils import timezone
 
-from processing import feed
 from processing.announce import GROUP
-from processing.models import Event, Image, Job, Status
-from processing.owners import plan_of
 from processing.reader import Reader
-from processing.shapes import ImageShape, image_shape, job_shape
+from realtime import told
+from realtime.told import Shown, Told
 
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = 2.0
-_LOOK_BACK = timedelta(seconds=60)
 _REJOIN_EVERY = 3600.0  # channels_redis forgets members of a group after a day
-_MOST_EVENTS = 200
-_MOST_REMOVED = 1000
 _MOST_REMEMBERED = 100_000
 _reader = Reader("hub", 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An image that has come into the feed; its frame is encoded once, for all."""
-
-    id: UUID
-    hues: int
-    frame: str
-
-    @classmethod
-    def of(cls, image: ImageShape) -> Shown:
-        hues = feed.bits([color["hue"] for color in image["colors"] if color["hue"] is not None])
-        return cls(UUID(image["id"]), hues, json.dumps({"type": "feed.added", "image": image}))
-
-
-@dataclass(frozen=True)
-class Told:
-    """One event as it goes out: its frame is encoded once, for all."""
-
-    job_id: UUID
-    owner_id: int
-    seq: int
-    type: str
-    kind: str
-    frame: str
-    images_text: str
-
-    @cached_property
-    def images(self) -> list[ImageShape]:
-        return json.loads(self.images_text)
-
-    @cached_property
-    def shown(self) -> list[Shown]:
-        """What this event brings into the feed. A job that makes more of old images brings nothing new."""
-        if self.kind == Job.Kind.DERIVE:
-            return []
-        return [Shown.of(image) for image in self.images if image["status"] == Status.COMPLETED]
-
-    @classmethod
-    def of(cls, event: Event) -> Told:
-        head = f'"type": "{event.type}", "seq": {event.seq}, "job": {json.dumps(job_shape(event.job, event))}'
-        images = f', "images": {event.images}' if event.type == Event.Type.PROGRESS else ""
-        return cls(
-            job_id=event.job_id,
-            owner_id=event.job.owner_id,
-            seq=event.seq,
-            type=event.type,
-            kind=event.job.kind,
-            frame=f"{{{head}{images}}}",
-            images_text=event.images,
-        )
 
 
 class Listener(Protocol):
@@ -129,7 +66,7 @@ class Hub:
         self._start()
         self._jobs[job_id].add(listener)
         if job_id not in self._told:
-            seq = await _reader.ask(_seq_of, job_id)
+            seq = await _reader.ask(told.seq_of, job_id)
             self._told.setdefault(job_id, seq)
 
     def leave_job(self, job_id: UUID, listener: Listener) -> None:
@@ -209,7 +146,7 @@ class Hub:
         if owner_id not in self._accounts:
             return
         try:
-            shown = await _reader.ask(_in_feed, owner_id, images)
+            shown = await _reader.ask(told.in_feed, owner_id, images)
         except Error as error:
             logger.warning(
                 "A restored image can't be read, the next page of the feed will show it: %s", error
@@ -240,8 +177,8 @@ class Hub:
                 continue
             self._back.clear()
             try:
-                rows = await _reader.ask(_latest, list(self._jobs), list(self._accounts))
-                removed = await _reader.ask(_removed_lately, list(self._accounts))
+                rows = await _reader.ask(told.latest, list(self._jobs), list(self._accounts))
+                removed = await _reader.ask(told.removed_lately, list(self._accounts))
             except Error as error:
                 logger.warning("The database does not answer: %s", error)
                 continue
@@ -263,15 +200,15 @@ class Hub:
             news, self._news = self._news, {}
             after = {job_id: self._told.get(job_id, 0) for job_id in news}
             try:
-                events, deleted = await _reader.ask(_read, after, frozenset(self._accounts))
+                events, deleted = await _reader.ask(told.read, after, frozenset(self._accounts))
             except Error as error:
                 logger.warning("The log can't be read, the next look will: %s", error)
                 continue
             for owner_id, images in deleted.items():
                 await self._remove(owner_id, images)
-            for job_id, told in events.items():
-                await self._hand_out(job_id, told)
-                if told[-1].seq < news[job_id][1]:
+            for job_id, found in events.items():
+                await self._hand_out(job_id, found)
+                if found[-1].seq < news[job_id][1]:
                     self._news.setdefault(job_id, news[job_id])
                     self._rang.set()
 
@@ -291,47 +228,6 @@ async def _safely(telling: Any) -> None:
         await telling
     except Exception:
         logger.exception("A listener failed.")
-
-
-def _seq_of(job_id: UUID) -> int:
-    return Job.objects.filter(id=job_id).values_list("seq", flat=True).first() or 0
-
-
-def _latest(jobs: list[UUID], accounts: list[int]) -> list[tuple[UUID, int, int]]:
-    recent = Q(owner_id__in=accounts, updated_at__gt=timezone.now() - _LOOK_BACK)
-    return list(Job.objects.filter(Q(id__in=jobs) | recent).values_list("id", "owner_id", "seq"))
-
-
-def _by_owner(images: QuerySet[Image]) -> dict[int, list[UUID]]:
-    found: dict[int, list[UUID]] = {}
-    for owner_id, image_id in images.values_list("owner_id", "id"):
-        found.setdefault(owner_id, []).append(image_id)
-    return found
-
-
-def _removed_lately(accounts: list[int]) -> dict[int, list[UUID]]:
-    recent = Image.objects.filter(deleted_at__gt=timezone.now() - _LOOK_BACK, owner_id__in=accounts)
-    return _by_owner(recent.order_by("-deleted_at")[:_MOST_REMOVED])
-
-
-def _read(
-    after: dict[UUID, int], accounts: frozenset[int]
-) -> tuple[dict[UUID, list[Told]], dict[int, list[UUID]]]:
-    """What the jobs' logs tell, and which of the images that come into the feed by it are deleted already."""
-    found: dict[UUID, list[Told]] = {}
-    for job_id, seq in after.items():
-        events = [Told.of(event) for event in Event.objects.after(job_id, seq)[:_MOST_EVENTS]]
-        if events:
-            found[job_id] = events
-    told = [event for events in found.values() for event in events if event.owner_id in accounts]
-    shown = [image.id for event in told for image in event.shown]
-    return found, _by_owner(Image.objects.filter(id__in=shown, deleted_at__isnull=False)) if shown else {}
-
-
-def _in_feed(owner_id: int, images: Sequence[UUID]) -> list[Shown]:
-    rows = Image.objects.of(owner_id).visible().filter(id__in=images, status=Status.COMPLETED)
-    plan = plan_of(owner_id)
-    return [Shown.of(image_shape(image, plan)) for image in rows]
 
 
 hub = Hub()

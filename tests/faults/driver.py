@@ -18,7 +18,7 @@ from tests.api import Api
 from tests.drawing import photo
 from tests.stack import Stack
 
-# Above all that test_short.py draws: the same bytes twice would be a duplicate, not an image more.
+# The same bytes twice would be a duplicate, not an image more.
 SEEDS = itertools.count(1_000_000)
 
 

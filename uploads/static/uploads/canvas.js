@@ -1,5 +1,7 @@
 /** A panel that starts a canvas and shows it filling, live. */
 
+import { element } from "./element.js";
+
 const MAX_SIDE = 4096;
 // Above this the panel shows the `web` rendition: nobody sees single pixels there, and it is far smaller.
 const EXACT_PIXELS = 512 * 512;
@@ -13,12 +15,6 @@ const FIELDS = [
 /** Builds the panel into `section`; `api` is that of extras.js. A canvas under way is shown at once. */
 export function mount(section, api) {
   new Panel(section, api).pickUp();
-}
-
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
 }
 
 class Panel {

@@ -1,5 +1,6 @@
 /** The list of files with a bar each: thousands of lines, of which only those on the screen exist. */
 
+import { element } from "./element.js";
 import { bytes } from "./words.js";
 
 const HEIGHT = 44;
@@ -80,18 +81,12 @@ function release(line) {
 }
 
 function makeLine() {
-  const node = document.createElement("div");
-  node.className = "file";
-  node.setAttribute("role", "listitem");
-  const picture = document.createElement("img");
-  picture.alt = "";
-  picture.decoding = "async";
-  const name = document.createElement("span");
-  name.className = "file-name";
-  const state = document.createElement("span");
-  state.className = "file-state";
+  const picture = element("img", { alt: "", decoding: "async" });
+  const name = element("span", { className: "file-name" });
+  const state = element("span", { className: "file-state" });
   const { meter, sent, done } = makeMeter();
-  node.append(picture, name, state, meter);
+  const node = element("div", { className: "file" }, picture, name, state, meter);
+  node.setAttribute("role", "listitem");
   const line = { node, picture, name, state, meter, sent, done, item: null, url: null, source: null };
   // Once drawn, the picture no longer needs its URL, nor the page the file's bytes behind it.
   picture.addEventListener("load", () => {
@@ -107,16 +102,11 @@ function makeLine() {
 }
 
 function makeMeter() {
-  const meter = document.createElement("div");
-  meter.className = "meter";
+  const sent = element("i", { className: "sent" });
+  const done = element("i", { className: "done" });
+  const meter = element("div", { className: "meter" }, sent, done);
   meter.setAttribute("role", "progressbar");
   meter.setAttribute("aria-valuemin", 0);
   meter.setAttribute("aria-valuemax", 100);
-  const [sent, done] = ["sent", "done"].map((name) => {
-    const bar = document.createElement("i");
-    bar.className = name;
-    return bar;
-  });
-  meter.append(sent, done);
   return { meter, sent, done };
 }

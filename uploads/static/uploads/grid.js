@@ -3,6 +3,7 @@
  * a new picture goes into the shortest one, on top of what is older there, and only that column moves.
  */
 
+import { element } from "./element.js";
 import { drawThumbhash } from "./thumbhash.js";
 
 const GAP = 10;
@@ -282,22 +283,12 @@ function first(items, holds) {
 }
 
 function makeTile() {
-  const node = document.createElement("article");
-  node.className = "tile";
-  const opener = document.createElement("button");
-  opener.type = "button";
-  opener.className = "tile-open";
-  const canvas = document.createElement("canvas");
-  const picture = document.createElement("img");
-  picture.decoding = "async";
-  picture.draggable = false;
+  const canvas = element("canvas");
+  const picture = element("img", { decoding: "async", draggable: false });
+  const opener = element("button", { type: "button", className: "tile-open" }, canvas, picture);
+  const remover = element("button", { type: "button", className: "tile-remove", textContent: "×" });
+  const node = element("article", { className: "tile" }, opener, remover);
   picture.addEventListener("load", () => node.classList.add("loaded"));
-  opener.append(canvas, picture);
-  const remover = document.createElement("button");
-  remover.type = "button";
-  remover.className = "tile-remove";
-  remover.textContent = "×";
-  node.append(opener, remover);
   return { node, opener, remover, canvas, picture, settled: false };
 }
 

@@ -1,5 +1,6 @@
 /** The card that shows how far the uploads are: all of them, each of them, and what failed and why. */
 
+import { element } from "./element.js";
 import { FileList } from "./files.js";
 import { duration, number, plural } from "./words.js";
 
@@ -117,9 +118,5 @@ function portion(sum, total) {
 }
 
 function line(name, reason) {
-  const node = document.createElement("li");
-  const bold = document.createElement("b");
-  bold.textContent = name;
-  node.append(bold, ` ${reason}`);
-  return node;
+  return element("li", {}, element("b", { textContent: name }), ` ${reason}`);
 }

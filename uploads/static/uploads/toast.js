@@ -1,5 +1,7 @@
 /** Short notes at the edge of the page, some with a way back. */
 
+import { element } from "./element.js";
+
 const SECONDS = 8;
 
 export class Toasts {
@@ -9,20 +11,14 @@ export class Toasts {
 
   /** Shows `text`; with `action` a button that is called `label`. Gives a function that takes it away. */
   show(text, { label, action, seconds = SECONDS } = {}) {
-    const note = document.createElement("div");
-    note.className = "toast";
-    const words = document.createElement("p");
-    words.textContent = text;
-    note.append(words);
+    const note = element("div", { className: "toast" }, element("p", { textContent: text }));
     let timer = 0;
     const close = () => {
       clearTimeout(timer);
       note.remove();
     };
     if (action) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = label;
+      const button = element("button", { type: "button", textContent: label });
       button.addEventListener("click", () => {
         close();
         action();

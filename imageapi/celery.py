@@ -10,10 +10,11 @@ from celery.signals import task_postrun, task_prerun, worker_process_init
 from django.db import connections
 from kombu import Exchange, Queue
 
-from imageapi import pool
+from imageapi import broker, pool
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
 
+broker.register()
 app = Celery("imageapi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # The nameless exchange routes by queue name alone. A named one keeps its bindings in Redis: emptied, it would

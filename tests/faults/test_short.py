@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -65,6 +66,18 @@ def test_an_emptied_redis_loses_no_image(own_stack: Stack, own_api: Api) -> None
     job_id = sent(own_api, 200)
     with redis_of(own_stack) as emptied:
         emptied.flushall()
+    assert_nothing_lost(own_api, own_stack, job_id, 200)
+
+
+def test_a_redis_that_dies_while_all_are_busy_stops_no_worker(own_stack: Stack, own_api: Api) -> None:
+    """Three times, so that the supervisor waits longer, and chunks end while it is away."""
+    job_id = sent(own_api, 200)
+    for _ in range(3):
+        dying = broker(own_stack)
+        kill(dying)
+        dying.wait()
+        while not find(own_stack, lambda p: "redis" in p.name()):
+            time.sleep(0.05)
     assert_nothing_lost(own_api, own_stack, job_id, 200)
 
 

@@ -109,11 +109,15 @@ def assert_nothing_lost(api: Api, stack: Stack, job_id: str, total: int, seconds
 
 
 def leftovers(stack: Stack) -> list[str]:
-    """I7: files that no row names, and temporary ones."""
+    """I7: files that no row names, and temporary ones; but for a rendition half written by who was killed.
+
+    That one goes with the housekeeping, like every file that nobody names for some hours.
+    """
     media = stack.home / "media"
     keys = {row[0] for row in rows(stack, "SELECT key FROM processing_image")}
     orphans = [p for p in (media / "originals").glob("??/*") if p.name not in keys]
-    orphans += [p for p in (media / "renditions").glob("??/*") if p.name.partition(".")[0] not in keys]
+    renditions = [p for p in (media / "renditions").glob("??/*") if not p.name.startswith(".")]
+    orphans += [p for p in renditions if p.name.partition(".")[0] not in keys]
     orphans += (media / "incoming").iterdir() if (media / "incoming").exists() else []
     orphans += [p for p in (stack.home / "tmp").rglob("*") if p.is_file()]
     return [str(path) for path in orphans]

@@ -87,13 +87,14 @@ class TestOrphans:
             "originals/ab/" + "a" * 22,
             "originals/ab/.partial.1f",
             f"renditions/ab/{'b' * 22}.web.x.jpg",
+            f"renditions/ab/.{'c' * 22}.web.x.jpg.2f",
         ):
             (own_media / name).parent.mkdir(parents=True, exist_ok=True)
             (own_media / name).write_bytes(b"x")
         assert housekeeping.drop_orphans() == 0, "they may belong to a request under way"
         for path in own_media.rglob("*"):
             age(path)
-        assert housekeeping.drop_orphans() == 3
+        assert housekeeping.drop_orphans() == 4
         assert files_below(own_media) == whole
 
     def test_what_a_row_names_or_a_worker_may_be_writing_stays(self, own_media: Path) -> None:

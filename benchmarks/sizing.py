@@ -15,9 +15,9 @@ from benchmarks.table import show
 
 # CPU milliseconds of one photo's pixels by megapixels: JPEG, web + two thumbnails, one core.
 PIXELS = ((0.5, 14.0), (1.0, 22.0), (2.3, 73.0), (18.0, 177.0))
-WEB_MS = 0.9  # one file of a batch request in the web server
+WEB_MS = 0.9  # one file of a batch request in the web server; 0.6 where the disk has rested
 COMMIT_MS = 1.0  # one image's share of claim, settle and count, in the worker
-STATEMENTS = 0.3  # one image's share of the database's statements
+STATEMENTS = 0.3  # one image's share of the database's statements; 0.24 to 0.26 were measured
 ROW_BYTES = 3_050  # rows and indexes of one completed image: image, hues, events
 RENDITION_SHARE = 0.2  # assumed: of the original's bytes
 # Assumed, not measured: statements a second, each of many rows, that one primary on a good machine takes.

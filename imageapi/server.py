@@ -13,15 +13,13 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer
 
-from imageapi.http_protocol import Factory, Inbox, Request
+from imageapi.http_protocol import Factory, Inbox, Request, reactor
 from imageapi.metrics import SOCKETS_DROPPED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 logger = logging.getLogger(__name__)
-# Twisted's own types do not know what its modules become when they are set up.
-reactor: Any = daphne.server.reactor
 
 _MAX_FRAME = 64 * 1024
 # A socket whose reader stands still may have this many bytes waiting for it.

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Mapping, Sequence
 
-    from processing.models import ImageQuerySet
     from processing.shapes import ImageShape
 
 logger = logging.getLogger(__name__)
@@ -138,13 +137,10 @@ async def outcome(job_id: uuid.UUID, seconds: float) -> ImageShape | None:
                 return cast("ImageShape", json.loads(rung[1])[0])
         except (redis.RedisError, OSError):
             await asyncio.sleep(min(0.1, left))
-        if (image := await _finished(job_id).afirst()) is not None:
+        finished = Image.objects.filter(job_id=job_id, finished_at__isnull=False)
+        if (image := await finished.afirst()) is not None:
             return image_shape(image)
     return None
-
-
-def _finished(job_id: uuid.UUID) -> ImageQuerySet:
-    return Image.objects.filter(job_id=job_id, finished_at__isnull=False)
 
 
 @cache

@@ -1,5 +1,6 @@
 /** One picture, large: its facts, its colours, its neighbours. */
 
+import { element } from "./element.js";
 import { drawThumbhash } from "./thumbhash.js";
 import { hueName } from "./hue.js";
 import { bytes } from "./words.js";
@@ -91,12 +92,11 @@ function facts(image) {
 }
 
 function swatch({ hex, hue, share }) {
-  const part = document.createElement(hue === null ? "span" : "button");
-  part.className = "swatch";
+  const name = hue === null ? hex : `${hueName(hue)}, ${hue}°`;
+  const title = `${name}, ${Math.round(share * 100)} %`;
+  const part = element(hue === null ? "span" : "button", { className: "swatch", title });
   part.style.backgroundColor = hex;
   part.style.flexGrow = 100 * Math.max(0.08, share);
-  const name = hue === null ? hex : `${hueName(hue)}, ${hue}°`;
-  part.title = `${name}, ${Math.round(share * 100)} %`;
   if (hue !== null) {
     part.type = "button";
     part.dataset.hue = hue;

@@ -12,4 +12,4 @@ def bare(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-urlpatterns = [path("bare", bare), path("", include("uploads.urls"))]
+urlpatterns = [path("bare", bare), path("", include("uploads.api.urls"))]

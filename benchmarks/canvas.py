@@ -25,8 +25,8 @@ from benchmarks import original_canvas
 from benchmarks.home import new_home
 from benchmarks.resident import peak
 from benchmarks.table import show
-from processing.imaging.canvas import Canvas
-from processing.imaging.pingpong import one_more
+from processing.imaging.canvas.canvas import Canvas
+from processing.imaging.canvas.pingpong import one_more
 from tests.stack import Stack
 
 SIDES = [5, 10, 56, 128, 256, 512, 1024, 2048, 3000, 4072, 4096]

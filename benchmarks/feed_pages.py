@@ -17,7 +17,7 @@ from typing import Any
 import psycopg2
 
 from benchmarks.feed_line import line, quantile, started
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.feed.conftest import MAKE_PEOPLE, manage
 from tests.feed.people import Person, plain
 from tests.stack import Stack
@@ -166,7 +166,7 @@ def _asking(person: Person, query: dict[str, int] | None) -> Callable[[int], Non
 
 
 def _sql(cursor: Any, person: Person) -> Callable[[int], None]:
-    """The bare statement, as processing.feed writes it."""
+    """The bare statement, as processing.news.feed writes it."""
     cursor.execute("SELECT id FROM uploads_user WHERE username = %s", [person.name])
     owner = cursor.fetchone()[0]
     statement = """

@@ -23,7 +23,7 @@ import psutil
 from benchmarks.client import distinct, photos
 from benchmarks.home import new_home
 from benchmarks.table import show
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.stack import ROOT, free_port
 
 FILES, REQUESTS, ROUNDS = 100, 5, 5

@@ -2,7 +2,7 @@
 
 import os
 
-from imageapi.threads import PooledASGIHandler
+from imageapi.serving.threads import PooledASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
 
@@ -12,11 +12,11 @@ django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from imageapi.observed import Observed  # noqa: E402
+from imageapi.observability.request_log import Observed  # noqa: E402
 from realtime.longpoll import LongPoll  # noqa: E402
 from realtime.urls import sockets  # noqa: E402
-from uploads.access import SocketAccess  # noqa: E402
-from uploads.single import SingleUploadWait  # noqa: E402
+from uploads.api.authentication import SocketAccess  # noqa: E402
+from uploads.api.single_upload import SingleUploadWait  # noqa: E402
 
 application = ProtocolTypeRouter(
     {

@@ -15,8 +15,8 @@ def storages(root: Path) -> dict[str, Any]:
     bucket = env.text("AWS_STORAGE_BUCKET_NAME", None)
     if bucket is None:
         return {
-            "originals": _folder("processing.storage.DurableFiles", root / "originals"),
-            "renditions": _folder("processing.storage.Files", root / "renditions"),
+            "originals": _folder("processing.files.storage.DurableFiles", root / "originals"),
+            "renditions": _folder("processing.files.storage.Files", root / "renditions"),
         }
     return {
         # Private, whatever the bucket's policy says of it: never shown inline.
@@ -32,7 +32,7 @@ def _folder(backend: str, location: Path) -> dict[str, Any]:
 def _bucket(name: str, location: str, parameters: dict[str, str]) -> dict[str, Any]:
     http = ("http", "https")
     return {
-        "BACKEND": "processing.object_store.Objects",
+        "BACKEND": "processing.files.object_store.Objects",
         "OPTIONS": {
             "bucket_name": name,
             "access_key": env.text("AWS_ACCESS_KEY_ID", None),

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from imageapi import children
+from imageapi.up import subprocesses
 
 # The pool is forked from the process that imported this.
 _worker = os.getpid()
@@ -25,7 +25,7 @@ def guard(**_: Any) -> None:
     """
     bound("RLIMIT_DATA", settings.IMAGE_MEMORY_BYTES)
     bound("RLIMIT_CORE", 0)  # a segfault would write all of that memory to the disk
-    children.die_with_parent(_worker, signal.SIGKILL)
+    subprocesses.die_with_parent(_worker, signal.SIGKILL)
     gc.freeze()  # what the worker has loaded stays: to look through it again and again only copies its pages
 
 

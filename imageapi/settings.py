@@ -5,7 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from imageapi import database, embedded, env, logs, media
+from imageapi import database, env, media
+from imageapi.observability import logs
+from imageapi.up import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
@@ -56,11 +58,12 @@ INSTALLED_APPS = [
     "channels",
     "imageapi",
     "uploads",
+    "uploads.page",
     "processing",
     "realtime",
 ]
 MIDDLEWARE = [
-    "imageapi.observed.remember_route",
+    "imageapi.observability.request_log.remember_route",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -69,7 +72,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "uploads.limits.RateLimitHeaders",
+    "uploads.api.throttling.RateLimitHeaders",
 ]
 ROOT_URLCONF = "imageapi.urls"
 ASGI_APPLICATION = "imageapi.asgi.application"
@@ -102,7 +105,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 APPEND_SLASH = False  # every path answers with and without its slash; a redirect would lose a POST
-CSRF_FAILURE_VIEW = "uploads.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "uploads.api.problems.csrf_failure"
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text(
     "IMAGEAPI_STATIC_ROOT", None
@@ -209,22 +212,22 @@ CHANNEL_LAYERS = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "uploads.access.BearerAuthentication",
-        "uploads.access.CookieAuthentication",
-        "uploads.access.AnonymousPlanAuthentication",
+        "uploads.api.authentication.BearerAuthentication",
+        "uploads.api.authentication.CookieAuthentication",
+        "uploads.api.authentication.AnonymousPlanAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["uploads.limits.PlanThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["uploads.api.throttling.PlanThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["uploads.json_body.JSONBody"],
-    "DEFAULT_SCHEMA_CLASS": "uploads.schema.describe.Schema",
+    "DEFAULT_PARSER_CLASSES": ["uploads.api.json_body.JSONBody"],
+    "DEFAULT_SCHEMA_CLASS": "uploads.api.schema.describe.Schema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
 DRF_STANDARDIZED_ERRORS = {
-    "EXCEPTION_HANDLER_CLASS": "uploads.problems.ProblemHandler",
-    "EXCEPTION_FORMATTER_CLASS": "uploads.problems.ProblemFormatter",
+    "EXCEPTION_HANDLER_CLASS": "uploads.api.problems.ProblemHandler",
+    "EXCEPTION_FORMATTER_CLASS": "uploads.api.problems.ProblemFormatter",
 }
 REST_KNOX = {"TOKEN_TTL": timedelta(days=30), "AUTH_HEADER_PREFIX": "Bearer", "AUTO_REFRESH": False}
 SPECTACULAR_SETTINGS = {
@@ -235,11 +238,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
-    "PREPROCESSING_HOOKS": ["uploads.schema.one_spelling"],
-    "POSTPROCESSING_HOOKS": ["uploads.schema.complete"],
+    "PREPROCESSING_HOOKS": ["uploads.api.schema.one_spelling"],
+    "POSTPROCESSING_HOOKS": ["uploads.api.schema.complete"],
     "AUTHENTICATION_WHITELIST": [
-        "uploads.access.BearerAuthentication",
-        "uploads.access.CookieAuthentication",
+        "uploads.api.authentication.BearerAuthentication",
+        "uploads.api.authentication.CookieAuthentication",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -252,8 +255,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "keyvalue": {"()": "imageapi.logs.KeyValue"},
-        "json": {"()": "imageapi.logs.Json"},
+        "keyvalue": {"()": "imageapi.observability.logs.KeyValue"},
+        "json": {"()": "imageapi.observability.logs.Json"},
     },
     "filters": {"news": {"()": "django.utils.log.CallbackFilter", "callback": logs.is_news}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["news"]}},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from processing import housekeeping as engine
-from uploads import housekeeping as door
+from processing.upkeep import orphans as engine
+from uploads.intake import housekeeping as door
 
 
 @shared_task(name="imageapi.tasks.drop_orphans")

@@ -7,7 +7,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from imageapi.asyncapi import asyncapi
-from imageapi.metrics import metrics_view
+from imageapi.observability.metrics import metrics_view
 
 schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer2, OpenApiYamlRenderer])
 
@@ -21,10 +21,10 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema")),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/asyncapi.yaml", asyncapi, name="asyncapi"),
-    path("", include("uploads.urls")),
+    path("", include("uploads.api.urls")),
 ]
 
-handler400 = "uploads.problems.bad_request"
-handler403 = "uploads.problems.permission_denied"
-handler404 = "uploads.problems.not_found"
-handler500 = "uploads.problems.server_error"
+handler400 = "uploads.api.problems.bad_request"
+handler403 = "uploads.api.problems.permission_denied"
+handler404 = "uploads.api.problems.not_found"
+handler500 = "uploads.api.problems.server_error"

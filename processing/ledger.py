@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
-from processing import metrics
-from processing.announce import News, announce
+from processing.files.originals import remove_unkept
 from processing.models import Image, Status
-from processing.originals import remove_unkept
-from processing.shapes import image_shape
-from processing.webhooks import enqueue
+from processing.news.push import News, announce
+from processing.news.representations import image_shape
+from processing.plumbing import metrics
+from processing.webhooks.deliveries import enqueue
 
 if TYPE_CHECKING:
     import uuid

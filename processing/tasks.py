@@ -8,13 +8,17 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
-from processing import deriving, guarded, pipeline, sourcing, storage, sweeper, trash
+from processing.files import storage
+from processing.jobs import deletion, fetches
+from processing.remote import network
+from processing.upkeep import sweeper
+from processing.worker import derive, pipeline
 
 
 @worker_shutting_down.connect
 def let_go(**_: Any) -> None:
     """Other hosts are not waited for while the worker stops."""
-    guarded.stop()
+    network.stop()
 
 
 @shared_task(name="processing.tasks.process_images")
@@ -24,13 +28,13 @@ def process_images(ids: list[str]) -> None:
 
 @shared_task(name="processing.tasks.derive_images")
 def derive_images(ids: list[str]) -> None:
-    deriving.process([uuid.UUID(i) for i in ids])
+    derive.process([uuid.UUID(i) for i in ids])
 
 
 # Threads can't be interrupted, so an unfinished message can't go back: the lease brings the row back.
 @shared_task(name="processing.tasks.fetch_image", acks_late=False)
 def fetch_image(ids: list[str]) -> None:
-    sourcing.fetch(uuid.UUID(ids[0]))
+    fetches.fetch(uuid.UUID(ids[0]))
 
 
 @shared_task(name="processing.tasks.sweep")
@@ -40,5 +44,5 @@ def sweep() -> None:
 
 @shared_task(name="processing.tasks.purge")
 def purge() -> None:
-    trash.purge()
+    deletion.purge()
     storage.drop_abandoned()

@@ -9,10 +9,10 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 
 from processing.models import Event, Job
-from processing.shapes import error_shape, job_shape
+from processing.news.representations import error_shape, job_shape
+from realtime.frames import Told
 from realtime.hub import hub
 from realtime.socket import NOT_YOURS, Socket
-from realtime.told import Told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,10 +18,10 @@ from uuid import UUID
 from channels.layers import get_channel_layer
 from django.db import Error
 
-from processing.announce import GROUP
-from processing.reader import Reader
-from realtime import told
-from realtime.told import Shown, Told
+from processing.news.push import GROUP
+from processing.plumbing.reader import Reader
+from realtime import frames as told
+from realtime.frames import Shown, Told
 
 logger = logging.getLogger(__name__)
 

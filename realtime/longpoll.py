@@ -19,7 +19,7 @@ from realtime.hub import hub
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from realtime.told import Told
+    from realtime.frames import Told
 
 _EVENTS = re.compile(r"/api/jobs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/events/?")
 _LONGEST = 30

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from realtime.told import Shown, Told
+    from realtime.frames import Shown, Told
 
 NO_CREDENTIALS, NOT_YOURS, TOO_MANY = 4401, 4404, 4429
 SUBPROTOCOL = "imageapi"

@@ -4,7 +4,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from realtime.consumers import JobSocket, UploadSocket
-from realtime.feed import FeedSocket
+from realtime.feed_socket import FeedSocket
 from realtime.nowhere import Nowhere
 
 sockets = URLRouter(

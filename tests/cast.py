@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from processing import jobs
 from processing.imaging import Recipe
+from processing.jobs import lifecycle
 from processing.models import Image, Job
 from uploads.models import Plan, User
 from uploads.plans import make_first_plans
@@ -18,7 +18,7 @@ def person(name: str, plan: str = "Enterprise") -> User:
     return User.objects.create_user(name, password="a long pass phrase", plan=Plan.objects.get(name=plan))
 
 
-def new_image(index: int, checksum: str = "", **values: Any) -> jobs.NewImage:
+def new_image(index: int, checksum: str = "", **values: Any) -> lifecycle.NewImage:
     given = {
         "name": f"{index}.jpg",
         "size": 1000,
@@ -29,10 +29,10 @@ def new_image(index: int, checksum: str = "", **values: Any) -> jobs.NewImage:
         "key": f"{index:022d}",
         **values,
     }
-    return jobs.NewImage(index=index, **given)
+    return lifecycle.NewImage(index=index, **given)
 
 
 def submitted(owner: User, count: int = 3, kind: str = "batch", *, first: int = 0) -> tuple[Job, list[Image]]:
     """A job whose images' checksums count up from `first`."""
     files = [new_image(index, checksum=f"{first + index:064x}") for index in range(count)]
-    return jobs.submit(owner.id, kind, RECIPE, files)
+    return lifecycle.submit(owner.id, kind, RECIPE, files)

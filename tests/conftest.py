@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.api import Api
 from tests.environment import HOME
 from tests.stack import Stack

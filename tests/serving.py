@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.stack import ROOT, Stack, free_port
 
 

@@ -17,7 +17,7 @@ from typing import Self
 
 import psutil
 
-from imageapi.children import Account, Command, spawn
+from imageapi.up.subprocesses import Account, Command, spawn
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 150.0

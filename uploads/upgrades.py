@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import F
 
-from processing import derive, originals, permits
+from processing.files import link_permits, originals
+from processing.jobs import derivations
 from processing.models import Image
 from uploads import quota
-from uploads.intake import recipe_of
+from uploads.intake.intake import recipe_of
 from uploads.models import User
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _work_off(user_id: int) -> bool:
             originals.keep_all(user.id)
         if not plan.allows_links:
             linked = Image.objects.of(user.id).exclude(link_key="")
-            permits.revoke(list(linked.values_list("id", flat=True)))
+            link_permits.revoke(list(linked.values_list("id", flat=True)))
         recipe = recipe_of(plan)
-        derive.submit(user.id, recipe, derive.lacking(user.id, recipe))
+        derivations.submit(user.id, recipe, derivations.lacking(user.id, recipe))
         User.objects.filter(id=user.id).update(derived_for=plan.thumbnail_heights)
     return True

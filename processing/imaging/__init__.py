@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from processing.imaging.chain import Made, Rendition, make
 from processing.imaging.errors import ImageFailed
-from processing.imaging.formats import FORMATS, Format, prove_codecs
-from processing.imaging.geometry import fit_within
 from processing.imaging.palette import Color, dominant_colors
+from processing.imaging.pixels.geometry import fit_within
 from processing.imaging.placeholder import thumbhash
-from processing.imaging.probe import Probe, probe
+from processing.imaging.reading.formats import FORMATS, Format, prove_codecs
+from processing.imaging.reading.probe import Probe, probe
 from processing.imaging.recipe import Recipe
 
 __all__ = [

@@ -9,16 +9,16 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from processing.imaging.color_profile import to_srgb
-from processing.imaging.faults import decoder_faults
-from processing.imaging.flat import flatten, is_deep
-from processing.imaging.geometry import JPEG_LIMIT, Size, covers, fit_within
-from processing.imaging.orientation import orientation_of, swapped, upright
 from processing.imaging.palette import Color, dominant_colors
+from processing.imaging.pixels.color_profile import to_srgb
+from processing.imaging.pixels.flat import flatten, is_deep
+from processing.imaging.pixels.geometry import JPEG_LIMIT, Size, covers, fit_within
+from processing.imaging.pixels.orientation import orientation_of, swapped, upright
+from processing.imaging.pixels.resampling import shrink
 from processing.imaging.placeholder import thumbhash
-from processing.imaging.probe import Probe, opened
+from processing.imaging.reading.faults import decoder_faults
+from processing.imaging.reading.probe import Probe, opened
 from processing.imaging.recipe import Recipe
-from processing.imaging.resampling import shrink
 
 _CONTENT_TYPE = "image/jpeg"
 

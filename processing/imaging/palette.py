@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from processing.imaging.geometry import fit_within
 from processing.imaging.oklab import oklab
+from processing.imaging.pixels.geometry import fit_within
 
 _LARGEST_SIDE = 96
 _MOST_COLORS = 4

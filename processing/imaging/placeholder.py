@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from processing.imaging.geometry import fit_within
+from processing.imaging.pixels.geometry import fit_within
 
 _LUMINANCE_TERMS = 7
 _LARGEST_SIDE = 100

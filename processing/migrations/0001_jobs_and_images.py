@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
-import processing.ids
+import processing.plumbing.uuid7
 from django.conf import settings
 from django.db import migrations, models
 
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Image',
             fields=[
-                ('id', models.UUIDField(default=processing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=processing.plumbing.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('index', models.PositiveIntegerField(help_text='Its place in the request, from 0.')),
                 ('name', models.CharField(max_length=255)),
                 ('size', models.BigIntegerField(help_text='Bytes of the file as uploaded.')),
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Job',
             fields=[
-                ('id', models.UUIDField(default=processing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=processing.plumbing.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('single', 'Single'), ('multi', 'Multi'), ('batch', 'Batch'), ('csv', 'Csv'), ('canvas', 'Canvas'), ('derive', 'Derive')], max_length=8)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('processing', 'Processing'), ('completed', 'Completed'), ('partial', 'Partial'), ('failed', 'Failed'), ('aborted', 'Aborted')], default='pending', max_length=10)),
                 ('total', models.PositiveIntegerField()),

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import processing.ids
+import processing.plumbing.uuid7
 from django.conf import settings
 from django.db import migrations, models
 
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Derivation',
             fields=[
-                ('id', models.UUIDField(default=processing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=processing.plumbing.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('index', models.PositiveIntegerField()),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('processing', 'Processing'), ('completed', 'Completed'), ('failed', 'Failed'), ('aborted', 'Aborted')], default='pending', max_length=10)),
                 ('attempt', models.PositiveSmallIntegerField(default=0)),

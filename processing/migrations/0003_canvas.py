@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='job',
             name='canvas',
-            field=models.JSONField(blank=True, help_text='What to draw: processing.canvas.Asked.', null=True),
+            field=models.JSONField(blank=True, help_text='What to draw: processing.jobs.canvases.Asked.', null=True),
         ),
     ]

@@ -3,7 +3,7 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import processing.ids
+import processing.plumbing.uuid7
 from django.conf import settings
 from django.db import migrations, models
 
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Endpoint',
             fields=[
-                ('id', models.UUIDField(default=processing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=processing.plumbing.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('url', models.TextField()),
                 ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('job.finished', 'Job Finished'), ('image.failed', 'Image Failed')], max_length=16), size=None)),
                 ('secret', models.CharField(max_length=80)),
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Delivery',
             fields=[
-                ('id', models.UUIDField(default=processing.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=processing.plumbing.uuid7.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('url', models.TextField()),
                 ('receiver', models.TextField(help_text='Scheme, host and port: what a slow one is told apart by.')),
                 ('event', models.CharField(choices=[('job.finished', 'Job Finished'), ('image.failed', 'Image Failed')], max_length=16)),

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
-from processing.canvas import Asked
-from processing.imaging.canvas import WHITE, Canvas
+from processing.imaging.canvas.canvas import WHITE, Canvas
+from processing.jobs.canvases import Asked
 from tests.api import Api
 from tests.drawing import decoded, photo
 from tests.stack import Stack

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.drawing import photo
 from tests.stack import ROOT, Stack
 

@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from imageapi import embedded
+from imageapi.up import embedded
 from imageapi.urls import urlpatterns
 from realtime.urls import sockets
 from tests.administering import PASSWORD, Account, Administrator

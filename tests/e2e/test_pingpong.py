@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.imaging.canvas import Canvas
+from processing.imaging.canvas.canvas import Canvas
 from tests import drawing
 from tests.api import Api
 

@@ -22,7 +22,7 @@ from imageapi.management.commands.shapes import SHARED
 from tests.api import Api
 from tests.drawing import photo
 from tests.stack import ROOT, Stack
-from uploads.schema.components import COMPONENTS
+from uploads.api.schema.components import COMPONENTS
 
 CHECKS = (
     not_a_server_error,

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from django.conf import settings
 
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.api import Api
 from tests.drawing import photo
 from tests.stack import Stack

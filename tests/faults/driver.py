@@ -13,7 +13,7 @@ import psutil
 import psycopg2
 import redis
 
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.api import Api
 from tests.drawing import photo
 from tests.stack import Stack

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from imageapi import embedded
 from imageapi.celery import app
+from imageapi.up import embedded
 from tests.faults.driver import (
     assert_nothing_lost,
     batch,

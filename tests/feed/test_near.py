@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from processing.feed import Near, bits
+from processing.news.feed import Near, bits
 
 
 @pytest.mark.parametrize(

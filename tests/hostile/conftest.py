@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.hostile.report import REPORT
 from tests.stack import Stack
 

@@ -10,9 +10,9 @@ import pytest
 from kombu import Connection
 from kombu.transport.virtual import Channel
 
-from imageapi import embedded
 from imageapi.broker import Transport
 from imageapi.celery import app
+from imageapi.up import embedded
 
 
 @pytest.fixture

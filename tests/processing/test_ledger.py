@@ -10,11 +10,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from processing import jobs
-from processing.claims import claim
+from processing.jobs import lifecycle
 from processing.ledger import EVENT_IMAGES, Outcome, settle
 from processing.models import Event, Image, ImageHue, Job, Status
-from processing.shapes import event_frame
+from processing.news.representations import event_frame
+from processing.queue.claims import claim
 from tests.cast import RECIPE, new_image, person, submitted
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_twins_are_finished_with_the_image_whose_bytes_they_share() -> None:
 
 def test_the_same_file_twice_in_a_batch_is_two_rows_and_one_content() -> None:
     files = [new_image(0, checksum="a" * 64), new_image(1, checksum="a" * 64)]
-    _, images = jobs.submit(person("alice").id, "batch", RECIPE, files)
+    _, images = lifecycle.submit(person("alice").id, "batch", RECIPE, files)
     assert images[1].duplicate_of_id == images[0].id
     assert images[1].key == images[0].key
 

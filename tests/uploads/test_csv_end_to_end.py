@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from standardwebhooks import Webhook
 
-from imageapi import embedded
+from imageapi.up import embedded
 from tests.drawing import photo
 from tests.origins import Origin, Reply, Request, drip, endless, origin_server, stall
 from tests.stack import Stack, free_port

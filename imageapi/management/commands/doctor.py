@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from processing.doctor import Finding, findings
-from processing.housekeeping import ORPHAN_AGE
-from uploads.housekeeping import left_uploads
+from processing.upkeep.doctor import Finding, findings
+from processing.upkeep.orphans import ORPHAN_AGE
+from uploads.intake.housekeeping import left_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from drf_spectacular.generators import SchemaGenerator
 
-from uploads.schema.postman import collection
+from uploads.api.schema.postman import collection
 
 
 class Command(BaseCommand):
-    """Thin: the work is in uploads/schema/postman.py."""
+    """Thin: the work is in uploads/api/schema/postman.py."""
 
     help = "Prints a Postman collection v2.1 made from the OpenAPI schema."
     requires_system_checks: list[str] = []

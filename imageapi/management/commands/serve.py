@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from imageapi.server import Server
+from imageapi.serving.server import Server
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ import yaml
 from django.core.management.base import BaseCommand
 
 from imageapi.asyncapi import FILE
-from uploads.schema.components import COMPONENTS
+from uploads.api.schema.components import COMPONENTS
 
 SHARED = "Color", "Error", "Image", "Job", "Rendition"
 

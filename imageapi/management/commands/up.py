@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from imageapi import launch
-from imageapi.children import StillOwned
-from imageapi.embedded import ServerFailed
-from imageapi.home import UnsafeFolder, make_folders
-from imageapi.supervisor import AlreadyRunning, StepFailed, StopRequested, Supervisor
-from imageapi.unprivileged import NoAccount
+from imageapi.up import launch
+from imageapi.up.embedded import ServerFailed
+from imageapi.up.privileges import NoAccount
+from imageapi.up.state_folder import UnsafeFolder, make_folders
+from imageapi.up.subprocesses import StillOwned
+from imageapi.up.supervisor import AlreadyRunning, StepFailed, StopRequested, Supervisor
 
 _REFUSALS = (
     *(AlreadyRunning, StepFailed, StillOwned),
@@ -21,7 +21,7 @@ _REFUSALS = (
 
 
 class Command(BaseCommand):
-    """Thin: the order of the start is in imageapi/launch.py, the watch over it in imageapi/supervisor.py."""
+    """Thin: the order of the start is in imageapi/up/launch.py, the watch in imageapi/up/supervisor.py."""
 
     help = "Starts PostgreSQL, Redis, the web server, workers and beat; stops them on Ctrl-C or SIGTERM."
     requires_system_checks: list[str] = []

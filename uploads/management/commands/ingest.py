@@ -15,9 +15,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Sum
 
-from processing.journal import request_id
 from processing.models import Job
-from uploads.ingest import Progress, files_below, ingest
+from processing.plumbing.request_id import request_id
+from uploads.intake.ingest import Progress, files_below, ingest
 from uploads.models import User
 
 _NO_IMAGE = frozenset({"unsupported_format", "empty_file"})
@@ -25,7 +25,7 @@ _WIDTH = 30
 
 
 class Command(BaseCommand):
-    """Thin: the work is in uploads/ingest.py. Run it again after an interruption: it goes on there."""
+    """Thin: the work is in uploads/intake/ingest.py. Run it again after an interruption: it goes on there."""
 
     help = "Copies the images below the folders into an account; what it already holds is passed over."
 

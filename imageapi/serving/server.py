@@ -1,0 +1,130 @@
+"""daphne, over the connections of http_protocol.py, with sockets that say why they close, and a farewell."""
+
+from __future__ import annotations
+
+import daphne.server  # isort: skip  (it installs the reactor, so it comes before all of Twisted)
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from django.conf import settings
+from twisted.internet import defer
+
+from imageapi.observability.metrics import SOCKETS_DROPPED
+from imageapi.serving.http_protocol import Factory, Inbox, Request, reactor
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+logger = logging.getLogger(__name__)
+
+_MAX_FRAME = 64 * 1024
+# A socket whose reader stands still may have this many bytes waiting for it.
+_MAX_WAITING = 4 * 1024 * 1024
+# A client that is still sending reads the close frame only when it is done.
+_FAREWELL = 10
+_GRACE = 5.0
+
+
+class _Socket(WebSocketProtocol):
+    def sendMessage(self, *args: Any, **kwargs: Any) -> None:
+        # The limit is for what clients send; autobahn holds it against our own frames, too.
+        limited = cast("Any", self)
+        most, limited.maxMessagePayloadSize = limited.maxMessagePayloadSize, 0
+        try:
+            super().sendMessage(*args, **kwargs)
+        finally:
+            limited.maxMessagePayloadSize = most
+
+
+class _SocketFactory(WebSocketFactory):
+    protocol = _Socket
+
+    def setProtocolOptions(self, **options: Any) -> None:
+        # A frame too large closes with 1009; dropped without a word, it would look like a broken network.
+        super().setProtocolOptions(failByDrop=False, closeHandshakeTimeout=_FAREWELL, **options)
+
+
+# daphne's server makes its factories by these names, and by no other way.
+daphne.server.HTTPFactory = Factory
+daphne.server.WebSocketFactory = _SocketFactory
+
+
+class Server(daphne.server.Server):
+    """daphne's server: bodies stream, sockets that nobody reads are dropped, and the last requests end."""
+
+    failed = False
+
+    def __init__(self, application: Callable[..., Awaitable[Any]], host: str, port: int) -> None:
+        interface = host.replace(":", r"\:")
+        super().__init__(
+            application,
+            endpoints=[f"tcp:port={port}:interface={interface}:backlog=1024"],
+            server_name="",
+            websocket_max_message_size=_MAX_FRAME,
+            websocket_max_frame_size=_MAX_FRAME,
+            proxy_forwarded_address_header="X-Forwarded-For" if settings.HTTPS else None,
+        )
+
+    def listen_error(self, failure: Any) -> None:
+        self.failed = True
+        super().listen_error(failure)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Any] | None:
+        http_request = isinstance(protocol, Request)
+        inbox = Inbox(protocol.take_content()) if http_request else asyncio.Queue()
+        scope.setdefault("asgi", {"version": "3.0"})
+        running = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
+        if protocol not in self.connections:
+            return None
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return inbox
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        if isinstance(protocol, Request):
+            if message.get("more_body") and not protocol.finished and protocol.channel is not None:
+                protocol.start_streaming()
+            await super().handle_reply(protocol, message)
+            await protocol.writable()
+        else:
+            await super().handle_reply(protocol, message)
+            self._drop_if_stalled(protocol)
+
+    def _drop_if_stalled(self, protocol: WebSocketProtocol) -> None:
+        """Closes a socket whose client has stopped reading; it says so, and hangs up if that isn't read."""
+        transport = protocol.transport
+        if protocol.muted or transport is None or _waiting(transport) < _MAX_WAITING:
+            return
+        logger.warning("A socket's client stopped reading; it is dropped.")
+        SOCKETS_DROPPED.inc()
+        protocol.serverClose(code=4429)
+        protocol.muted = True
+        reactor.callLater(10, transport.abortConnection)
+
+    def kill_all_applications(self) -> defer.Deferred[Any]:
+        """Lets requests under way end, for a moment; sockets reconnect elsewhere at once."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._let_go()))
+
+    async def _let_go(self) -> None:
+        running = {
+            details["application_instance"]: protocol
+            for protocol, details in self.connections.items()
+            if details.get("application_instance") and not details["application_instance"].done()
+        }
+        requests = [task for task, protocol in running.items() if isinstance(protocol, Request)]
+        for protocol in running.values():
+            if not isinstance(protocol, Request):
+                protocol.serverClose(code=1012)
+        if requests:
+            await asyncio.wait(requests, timeout=_GRACE)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _waiting(transport: Any) -> int:
+    """Bytes Twisted holds for this connection; it has no public name for them."""
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen

@@ -1,0 +1,149 @@
+"""What can be asked of a job: submit it, retry what failed, cancel what has not started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from processing.imaging import Recipe
+from processing.jobs import derivations
+from processing.ledger import record
+from processing.models import UNFINISHED, Image, Job, Status
+from processing.plumbing.bulk_insert import insert
+from processing.plumbing.uuid7 import uuid7
+from processing.queue import canvas_turns
+from processing.queue.dispatch import dispatch
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Collection, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """A file that passed its checks and lies in the storage under `key`."""
+
+    index: int
+    name: str
+    size: int
+    checksum: str
+    content_type: str
+    width: int
+    height: int
+    key: str
+
+
+def submit(
+    owner_id: int,
+    kind: str,
+    recipe: Recipe,
+    files: Sequence[NewImage],
+    *,
+    webhook_url: str = "",
+    keeps_originals: bool = True,
+) -> tuple[Job, list[Image]]:
+    """Writes a job with its images, in two INSERTs, and tells the workers once that is committed.
+
+    Call it in a transaction that holds the owner's row: of two same files sent at once one becomes the
+    other's duplicate. An image whose bytes the owner already has shares their key; what was stored under
+    its own key is then nobody's, and the caller drops it. Files that are not to be kept
+    (`keeps_originals=False`) go once their renditions are safe.
+    """
+    job = Job.begin(owner_id, kind, recipe, len(files), webhook_url=webhook_url)
+    images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
+    insert(images)
+    transaction.on_commit(lambda: dispatch([image for image in images if image.sent_at], kind))
+    return job, images
+
+
+def wanted(recipe: Recipe, *, keeps_originals: bool) -> set[str]:
+    """What an image with the same bytes must have to stand in for a new one (ImageQuerySet.twins)."""
+    return recipe.names() | ({"original"} if keeps_originals else set())
+
+
+def _with_twins(owner_id: int, job: Job, files: Sequence[NewImage], *, keeps_originals: bool) -> list[Image]:
+    names = wanted(Recipe.from_json(job.recipe), keeps_originals=keeps_originals)
+    known = Image.objects.twins(owner_id, [file.checksum for file in files], wanted=names)
+    images = []
+    kept = []
+    for file in files:
+        image = Image(
+            id=uuid7(),
+            job=job,
+            owner_id=owner_id,
+            uploaded_at=job.created_at,
+            sent_at=job.created_at,
+            index=file.index,
+            name=file.name,
+            size=file.size,
+            checksum=file.checksum,
+            content_type=file.content_type,
+            width=file.width,
+            height=file.height,
+            key=file.key,
+            keeps_original=keeps_originals,
+        )
+        first = known.setdefault(file.checksum, image)
+        if first is not image:
+            image.duplicate_of, image.key, image.has_original = first, first.key, first.has_original
+            if keeps_originals and not first.keeps_original:
+                kept.append(first.key)
+            image.keeps_original = keeps_originals or first.keeps_original
+            if first.status in UNFINISHED:
+                image.sent_at = None  # it is finished with the first one; the sweeper sees to it if not
+        images.append(image)
+    if kept:
+        Image.objects.filter(key__in=kept).update(keeps_original=True)
+    return images
+
+
+def retry(job: Job, *, only: Collection[uuid.UUID] | None = None) -> int:
+    """Sends the failed images again, or `only` these of them; returns how many.
+
+    The job's finish is then told anew.
+    """
+    if job.kind == Job.Kind.DERIVE:
+        return derivations.retry(job)
+    in_turns = job.kind == Job.Kind.CANVAS
+    with transaction.atomic():
+        failed = list(job.images.select_for_update().filter(status=Status.FAILED).order_by("id"))
+        failed = [image for image in failed if only is None or image.id in only]
+        Image.objects.filter(id__in=[image.id for image in failed]).update(
+            status=Status.PENDING,
+            attempt=0,
+            error_code="",
+            error_detail="",
+            finished_at=None,
+            sent_at=canvas_turns.HELD if in_turns else Now(),
+        )
+        again = [_undone(image) for image in failed]
+        record(again, undone=True)
+        transaction.on_commit(lambda: canvas_turns.give([job.id]) if in_turns else dispatch(again, job.kind))
+    return len(failed)
+
+
+def _undone(image: Image) -> Image:
+    image.status, image.error_code, image.error_detail, image.finished_at = Status.PENDING, "", "", None
+    return image
+
+
+def cancel(job: Job) -> int:
+    """Aborts what has not started; returns how many. What a worker holds is finished by it."""
+    if job.kind == Job.Kind.DERIVE:
+        return derivations.cancel(job)
+    with transaction.atomic():
+        pending = list(
+            job.images.select_for_update(skip_locked=True).filter(status=Status.PENDING).order_by("id")
+        )
+        now = timezone.now()
+        Image.objects.filter(id__in=[image.id for image in pending]).update(
+            status=Status.ABORTED, finished_at=now
+        )
+        for image in pending:
+            image.status, image.finished_at = Status.ABORTED, now
+        record(pending)
+    return len(pending)

@@ -1,0 +1,164 @@
+"""The JSON shapes of images, jobs and events, the same wherever they are shown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+
+from processing.files import storage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from processing.models import Event, Image, Job
+
+
+class Gives(Protocol):
+    """What the owner's plan lets see; the plan itself is the accounts' business."""
+
+    thumbnail_heights: list[int]
+    keeps_original: bool
+
+
+class ErrorShape(TypedDict):
+    code: str
+    detail: str
+
+
+class ColorShape(TypedDict):
+    hex: str
+    hue: int | None
+    share: float
+
+
+class RenditionShape(TypedDict):
+    name: str
+    width: int
+    height: int
+    size: int
+    content_type: str
+    url: str
+
+
+class ImageShape(TypedDict):
+    id: str
+    job_id: str
+    index: int
+    name: str
+    size: int
+    content_type: str
+    width: int
+    height: int
+    checksum: str | None  # null while its bytes are still to be fetched
+    status: str
+    uploaded_at: str
+    finished_at: str | None
+    error: ErrorShape | None
+    colors: list[ColorShape]
+    placeholder: str
+    renditions: list[RenditionShape]
+    original_url: str | None
+    duplicate_of: str | None
+    losses: list[str]
+
+
+class JobShape(TypedDict):
+    id: str
+    kind: str
+    status: str
+    total: int
+    completed: int
+    failed: int
+    aborted: int
+    created_at: str
+    finished_at: str | None
+    seq: int
+    webhook_url: str | None
+
+
+def instant(value: datetime) -> str:
+    """RFC 3339 in UTC, to the millisecond: `2026-11-20T22:39:41.123Z`."""
+    return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+
+
+def error_shape(code: str, detail: str) -> ErrorShape | None:
+    return {"code": code, "detail": detail} if code else None
+
+
+def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
+    """The image as its owner's plan shows it, in answers; without a plan as its job made it, in events."""
+    original = image.has_original and image.keeps_original
+    shape: ImageShape = {
+        "id": str(image.id),
+        "job_id": str(image.job_id),
+        "index": image.index,
+        "name": image.name,
+        "size": image.size,
+        "content_type": image.content_type,
+        "width": image.width,
+        "height": image.height,
+        "checksum": f"sha256:{image.checksum}" if image.checksum else None,
+        "status": image.status,
+        "uploaded_at": instant(image.uploaded_at),
+        "finished_at": instant(image.finished_at) if image.finished_at else None,
+        "error": error_shape(image.error_code, image.error_detail),
+        "colors": image.colors,
+        "placeholder": image.placeholder,
+        "renditions": [rendition_shape(image.key, rendition) for rendition in image.renditions],
+        "original_url": f"/api/images/{image.id}/original" if original else None,
+        "duplicate_of": str(image.duplicate_of_id) if image.duplicate_of_id else None,
+        "losses": image.losses,
+    }
+    return shape if plan is None else as_given(shape, plan)
+
+
+def as_given(shape: ImageShape, plan: Gives) -> ImageShape:
+    """An image as a plan shows it. What that gives no more is hidden, not lost: the next one may give it."""
+    return {
+        **shape,
+        "renditions": [each for each in shape["renditions"] if _is_given(each["name"], plan)],
+        "original_url": shape["original_url"] if plan.keeps_original else None,
+    }
+
+
+def _is_given(name: str, plan: Gives) -> bool:
+    kind, _, height = name.partition("-")
+    return kind != "thumbnail" or int(height) in plan.thumbnail_heights
+
+
+def rendition_shape(key: str, rendition: dict[str, Any]) -> RenditionShape:
+    """The row keeps a rendition's file name; the world sees its URL."""
+    return {
+        "name": rendition["name"],
+        "width": rendition["width"],
+        "height": rendition["height"],
+        "size": rendition["size"],
+        "content_type": rendition["content_type"],
+        "url": storage.rendition_url(key, rendition["file"]),
+    }
+
+
+def job_shape(job: Job, at: Job | Event | None = None) -> JobShape:
+    """A job as it is, or as it was when the event `at` was written."""
+    at = at or job
+    return {
+        "id": str(job.id),
+        "kind": job.kind,
+        "status": at.status,
+        "total": job.total,
+        "completed": at.completed,
+        "failed": at.failed,
+        "aborted": at.aborted,
+        "created_at": instant(job.created_at),
+        "finished_at": instant(at.finished_at) if at.finished_at else None,
+        "seq": at.seq,
+        "webhook_url": job.webhook_url or None,
+    }
+
+
+def event_frame(event: Event) -> dict[str, Any]:
+    """What the job's socket sends for this event, and what its log gives again."""
+    frame: dict[str, Any] = {"type": event.type, "seq": event.seq, "job": job_shape(event.job, event)}
+    if event.type == "job.progress":
+        frame["images"] = json.loads(event.images)
+    return frame

@@ -1,0 +1,189 @@
+"""The order of steps from a claimed image to its outcome."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import time
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from processing.files import storage
+from processing.imaging import ImageFailed, Made, Recipe, make
+from processing.jobs import canvases
+from processing.ledger import Outcome, settle
+from processing.models import Status
+from processing.queue import canvas_turns
+from processing.queue.claims import Claim, LeaseKeeper, claim, release
+from processing.worker import timing
+from processing.worker.deadline import deadline
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Callable, Sequence
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+DATABASE_PATIENCE = 60.0
+# Before another try: a storage that is restarted is back after the first, a mended one after the second.
+_PAUSES = [timedelta(seconds=5), timedelta(seconds=60)]
+
+
+def process(ids: Sequence[uuid.UUID]) -> int:
+    """Makes everything of those of these images that are free; returns how many it took."""
+    claims = patiently(lambda: claim(ids))
+    if not claims:
+        return 0
+    with LeaseKeeper(claims) as keeper:
+        batch = Batch(keeper)
+        waiting = list(claims)
+        try:
+            while waiting:
+                batch.add(waiting[0], develop(waiting[0]))
+                waiting.pop(0)
+            batch.flush()
+            patiently(lambda: canvas_turns.give({held.image.job_id for held in claims if held.canvas}))
+        finally:
+            # Told to stop: what is made is kept, the rest goes back uncounted, for another worker, at once.
+            if waiting:
+                batch.flush()
+                release(waiting, counted=False)
+    return len(claims)
+
+
+class Batch:
+    """Outcomes on their way to the ledger: written every quarter of a second, so a page sees each soon."""
+
+    def __init__(self, keeper: LeaseKeeper) -> None:
+        self._keeper = keeper
+        self._outcomes: list[Outcome] = []
+        self._due = time.monotonic() + settings.FLUSH_SECONDS
+
+    def add(self, held: Claim, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self._keeper.drop(held.image.id)
+            wait = _PAUSES[min(held.image.attempt, len(_PAUSES)) - 1]
+            patiently(lambda: release([held], counted=True, wait=wait))
+        else:
+            self._outcomes.append(outcome)
+        if len(self._outcomes) >= settings.FLUSH_IMAGES or time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        started = time.perf_counter()
+        patiently(lambda: settle(self._outcomes))
+        timing.told(self._outcomes, time.perf_counter() - started)
+        for outcome in self._outcomes:
+            self._keeper.drop(outcome.id)
+        self._outcomes = []
+        self._due = time.monotonic() + settings.FLUSH_SECONDS
+
+
+def patiently(act: Callable[[], Result]) -> Result:
+    """Does `act` again while the database restarts; what it lost is made up for by the lease."""
+    end = time.monotonic() + DATABASE_PATIENCE
+    pause = 0.1
+    while True:
+        try:
+            return act()
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            if time.monotonic() + pause > end:
+                raise
+            logger.warning("The database does not answer, trying again: %s", error)
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+@timing.of_image
+def develop(held: Claim) -> Outcome | None:
+    """What becomes of one image; None where the fault is not the picture's and another try is due."""
+    try:
+        return _copied(held) or _made(held)
+    except ImageFailed as error:
+        return _failed(held, error)
+    except OSError as error:
+        return _failed(held, _storage_failed(error))
+    except Exception:
+        logger.exception("nobody foresaw this", extra={"image": held.image.id, "job": held.image.job_id})
+        error = ImageFailed("internal_error", "Something went wrong on our side.", permanent=False)
+        return _failed(held, error)
+
+
+def _copied(held: Claim) -> Outcome | None:
+    """The results of the image with the same bytes, where they are all that is wanted."""
+    wanted = Recipe.from_json(held.recipe).names()
+    if held.twin and wanted <= {rendition["name"] for rendition in held.twin["renditions"]}:
+        return Outcome(held.image.id, held.image.attempt, Status.COMPLETED, **held.twin)
+    return None
+
+
+def _made(held: Claim) -> Outcome:
+    image = held.image
+    if held.canvas is not None:
+        drawn = canvases.draw(image, held.canvas)
+        patiently(lambda: canvases.note(image, drawn))
+    made = _make(image.key, Recipe.from_json(held.recipe))
+    with timing.lap("store"):
+        renditions = _store(image.key, made)
+    return Outcome(
+        image.id,
+        image.attempt,
+        Status.COMPLETED,
+        colors=[asdict(color) for color in made.colors],
+        placeholder=made.placeholder,
+        renditions=renditions,
+        losses=list(made.losses),
+    )
+
+
+def _make(key: str, recipe: Recipe) -> Made:
+    try:
+        with timing.lap("fetch"):
+            file = storage.open_original(key)
+    except FileNotFoundError as error:
+        raise ImageFailed("original_missing", "The uploaded file is gone.", permanent=True) from error
+    with file, deadline(settings.IMAGE_SECONDS), timing.lap("render"):
+        return make(file, recipe, max_pixels=settings.MAX_PIXELS)
+
+
+def _store(key: str, made: Made) -> list[dict[str, Any]]:
+    """Writes the renditions under names that change with their content, so that a URL never does."""
+    rows = []
+    for rendition in made.renditions:
+        digest = hashlib.sha256(rendition.data).hexdigest()[:16]
+        file = f"{rendition.name}.{digest}.jpg"
+        storage.put_rendition(key, file, rendition.data)
+        rows.append(
+            {
+                "name": rendition.name,
+                "width": rendition.width,
+                "height": rendition.height,
+                "size": len(rendition.data),
+                "content_type": rendition.content_type,
+                "file": file,
+            }
+        )
+    return rows
+
+
+def _storage_failed(error: OSError) -> ImageFailed:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    detail = "The storage is full." if full else "The storage did not take or give the file."
+    logger.error("Storage: %s", error)
+    return ImageFailed("storage_full" if full else "storage_failed", detail, permanent=False)
+
+
+def _failed(held: Claim, error: ImageFailed) -> Outcome | None:
+    image = held.image
+    fields = {"image": image.id, "job": image.job_id, "code": error.code, "detail": error.detail}
+    logger.info("image failed", extra=fields)
+    if not error.permanent and image.attempt < settings.MAX_ATTEMPTS:
+        return None
+    return Outcome(image.id, image.attempt, Status.FAILED, error_code=error.code, error_detail=error.detail)

@@ -1,0 +1,138 @@
+"""Uploaded files that a plan does not keep go, but never before their renditions are safe."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.db import OperationalError
+from django.utils import timezone
+
+from processing import ledger
+from processing.files import discards, originals, storage
+from processing.ledger import Outcome, settle
+from processing.models import Discard, Image, Status
+from processing.queue.claims import claim
+from processing.upkeep import sweeper
+from tests.cast import person
+from tests.drawing import photo
+from tests.keeping import counted_bytes, files, fresh, kept_bytes, made, taken_in
+from uploads.models import Plan, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PHOTO = photo(1, 300, 200)
+
+
+def original(image: Image) -> str:
+    return storage.original_name(image.key)
+
+
+def give_plan(user: User, name: str) -> None:
+    User.objects.filter(id=user.id).update(plan=Plan.objects.get(name=name))
+
+
+def test_basics_original_is_gone_once_the_renditions_are_there() -> None:
+    alice = person("alice", "Basic")
+    pending = taken_in(alice, PHOTO)
+    assert original(pending[0]) in files("originals")
+    assert counted_bytes(alice) == len(PHOTO)
+    [image] = made(pending)
+    assert (image.status, image.has_original) == ("completed", False)
+    assert original(image) not in files("originals")
+    assert {r["name"] for r in image.renditions} == {"web", "thumbnail-200"}
+    assert {storage.rendition_name(image.key, r["file"]) for r in image.renditions} <= files("renditions")
+    assert counted_bytes(alice) == 0
+
+
+def test_premiums_original_stays() -> None:
+    alice = person("alice", "Premium")
+    [image] = made(taken_in(alice, PHOTO))
+    assert image.has_original
+    assert original(image) in files("originals")
+    assert counted_bytes(alice) == kept_bytes(alice) == len(PHOTO)
+
+
+def test_the_sweeper_finishes_what_failed_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_images: list[Image]) -> int:
+        raise OperationalError("the database has gone away")
+
+    alice = person("alice", "Basic")
+    pending = taken_in(alice, PHOTO)
+    [held] = claim([pending[0].id])
+    monkeypatch.setattr(ledger, "remove_unkept", fail)
+    settle([Outcome(held.image.id, held.image.attempt, Status.COMPLETED)])
+    assert original(pending[0]) in files("originals")
+    sweeper.sweep()
+    [image] = fresh(pending)
+    assert not image.has_original
+    assert original(image) not in files("originals")
+    assert counted_bytes(alice) == 0
+
+
+def test_the_sweeper_removes_a_file_whose_remover_was_killed() -> None:
+    storages["originals"].save("ab/left-behind", ContentFile(b"x"))
+    row = Discard.objects.create(store="originals", name="ab/left-behind")
+    discards.clear()
+    assert "ab/left-behind" in files("originals"), "it is still in its remover's hands"
+    Discard.objects.filter(id=row.id).update(created_at=timezone.now() - timedelta(minutes=1))
+    assert discards.clear() == 1
+    assert "ab/left-behind" not in files("originals")
+    assert not Discard.objects.exists()
+
+
+def test_a_failed_images_original_stays_for_another_try() -> None:
+    alice = person("alice", "Basic")
+    pending = taken_in(alice, PHOTO)
+    [held] = claim([pending[0].id])
+    settled = settle([Outcome(held.image.id, held.image.attempt, Status.FAILED, error_code="timeout")])
+    assert originals.remove_unkept(settled) == 0
+    sweeper.sweep()
+    assert original(pending[0]) in files("originals")
+    assert counted_bytes(alice) == len(PHOTO)
+
+
+def test_a_duplicate_under_way_keeps_the_file_they_share() -> None:
+    alice = person("alice", "Basic")
+    first = taken_in(alice, PHOTO)
+    [held] = claim([first[0].id])
+    give_plan(alice, "Premium")
+    second = taken_in(alice, PHOTO)
+    assert second[0].duplicate_of_id == first[0].id
+    settled = settle([Outcome(held.image.id, held.image.attempt, Status.COMPLETED)])
+    assert [image.id for image in settled] == [first[0].id], (
+        "the second wants more than the first's job makes"
+    )
+    assert originals.remove_unkept(settled) == 0
+    [image] = made(second)
+    assert {r["name"] for r in image.renditions} == {"web", "thumbnail-200", "thumbnail-400"}
+    sweeper.sweep()
+    assert original(image) in files("originals")
+    assert counted_bytes(alice) == kept_bytes(alice) == len(PHOTO)
+
+
+def test_who_uploads_again_under_a_better_plan_gets_an_original() -> None:
+    alice = person("alice", "Basic")
+    [poor] = made(taken_in(alice, PHOTO))
+    give_plan(alice, "Premium")
+    [rich] = made(taken_in(alice, PHOTO))
+    assert rich.duplicate_of_id is None
+    assert rich.has_original
+    assert rich.key != poor.key
+    assert counted_bytes(alice) == kept_bytes(alice) == len(PHOTO)
+
+
+def test_a_second_upload_under_basic_needs_no_original() -> None:
+    alice = person("alice", "Basic")
+    [first] = made(taken_in(alice, PHOTO))
+    before = files("originals")
+    [second] = made(taken_in(alice, PHOTO))
+    assert (second.status, second.duplicate_of_id, second.renditions) == (
+        "completed",
+        first.id,
+        first.renditions,
+    )
+    assert files("originals") == before
+    assert counted_bytes(alice) == 0

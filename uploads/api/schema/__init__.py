@@ -1,0 +1,11 @@
+"""The description of the HTTP interface: OpenAPI 3.1 at /api/schema/.
+
+Importing the package describes the views. drf-spectacular asks for it by the settings' names of its hooks.
+"""
+
+from __future__ import annotations
+
+from uploads.api.schema import more, routes, security
+from uploads.api.schema.plain import complete, one_spelling
+
+__all__ = ["complete", "more", "one_spelling", "routes", "security"]

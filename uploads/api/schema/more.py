@@ -1,0 +1,263 @@
+"""What the views beside the main way take and answer: feed, links, canvas, CSV, webhooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+
+from uploads.api.schema.components import (
+    COMPONENTS,
+    COUNT,
+    TEXT,
+    TIME,
+    UUID,
+    Shape,
+    array,
+    page_of,
+    record,
+    ref,
+)
+from uploads.api.schema.describe import Refusals, describe, operation, query
+from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, PAGING, WEBHOOK
+from uploads.api.views import canvas, feed, links, webhooks
+from uploads.api.views import csv as imgproc
+
+_ADDRESS: Shape = {"type": "string", "format": "uri"}
+_MAYBE_TIME: Shape = {**TIME, "type": ["string", "null"]}
+_EVENTS: Shape = array({"enum": ["job.finished", "image.failed"]})
+_ENDPOINT: dict[str, Shape] = {
+    "id": UUID,
+    "url": _ADDRESS,
+    "events": _EVENTS,
+    "created_at": TIME,
+    "disabled_at": _MAYBE_TIME,
+}
+_SIDE: Shape = {"type": "integer", "minimum": 1, "maximum": 4096}
+
+COMPONENTS.update(
+    {
+        "Feed": record({"images": array(ref("Image")), "next": {"type": ["string", "null"]}}),
+        "Link": record({"url": _ADDRESS, "expires_at": TIME}),
+        "LinkWish": {
+            "type": "object",
+            "properties": {"expire_time": {"type": "integer", "minimum": 300, "maximum": 30_000}},
+            "required": ["expire_time"],
+        },
+        "CanvasWish": {
+            "type": "object",
+            "properties": {
+                "width": _SIDE,
+                "height": _SIDE,
+                "granular": {"type": "integer", "minimum": 1, "maximum": 100},
+                "seed": {**COUNT, "description": "The same one gives the same canvas again."},
+                "webhook_url": WEBHOOK,
+            },
+            "required": ["width", "height", "granular"],
+        },
+        "PixelWish": {
+            "type": "object",
+            "properties": {"file": {"type": "string", "contentEncoding": "base64"}},
+            "required": ["file"],
+        },
+        "Pixel": record(
+            {
+                "file": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"},
+                "progression": {"type": "number", "minimum": 0, "maximum": 100},
+            }
+        ),
+        "CsvStarted": record({"request_id": UUID, "message": TEXT}),
+        "CsvChecked": record(
+            {"message": TEXT, "rows": COUNT, "urls": COUNT, "warnings": array({"type": ["object", "string"]})}
+        ),
+        "CsvStatus": record(
+            {
+                "status": {"enum": ["pending", "processing", "completed", "partial", "failed"]},
+                "total": COUNT,
+                "completed": COUNT,
+                "failed": COUNT,
+            }
+        ),
+        "Webhook": record(_ENDPOINT),
+        "WebhookMade": record({**_ENDPOINT, "secret": {**TEXT, "description": "Shown this once."}}),
+        "WebhookWish": {
+            "type": "object",
+            "properties": {"url": _ADDRESS, "events": _EVENTS},
+            "required": ["url"],
+        },
+        "WebhookPage": page_of("Webhook"),
+        "Secret": record({"secret": TEXT}),
+        "Delivery": record(
+            {
+                "id": UUID,
+                "webhook_id": {**TEXT, "description": "The header `webhook-id`, the same at every try."},
+                "endpoint_id": {**UUID, "type": ["string", "null"]},
+                "job_id": UUID,
+                "event": TEXT,
+                "url": _ADDRESS,
+                "status": TEXT,
+                "attempts": COUNT,
+                "last_status": {"type": ["integer", "null"]},
+                "last_error": {"type": ["string", "null"]},
+                "next_attempt_at": _MAYBE_TIME,
+                "created_at": TIME,
+                "finished_at": _MAYBE_TIME,
+            }
+        ),
+        "DeliveryPage": page_of("Delivery"),
+    }
+)
+
+_BLOCKED: Refusals = {
+    400: {"invalid": "url: write an http or https address.", "blocked_address": "Not public."}
+}
+_NO_WEBHOOK: Refusals = {404: {"not_found": "There is no such webhook."}}
+_NO_REQUEST: Refusals = {404: {"not_found": "There is no such request."}}
+
+
+def _number(name: str, low: int, high: int, description: str, **more: Any) -> OpenApiParameter:
+    return query(name, {"type": "integer", "minimum": low, "maximum": high, **more}, description)
+
+
+describe(
+    feed.FeedView,
+    get=operation(
+        "feed",
+        "Completed images by hue, newest first",
+        {200: "Feed"},
+        parameters=[
+            _number("hue", 0, 359, "Degrees; left out: all images."),
+            _number("tolerance", 0, 180, "Degrees to either side, round the circle.", default=10),
+            _number("limit", 1, 100, "Images of a page.", default=20),
+            query("cursor", {"type": "string"}, "`next` of the page before."),
+        ],
+        refusals={
+            400: {"invalid": "`hue` is a whole number from 0 to 359, not `360`.", "bad_cursor": "Not ours."}
+        },
+    ),
+)
+describe(
+    links.LinksView,
+    post=operation(
+        "images",
+        "An expiring link to the original",
+        {201: "Link"},
+        request=ref("LinkWish"),
+        example={"expire_time": 300},
+        refusals={**NO_IMAGE, 403: {"plan_forbids": "The plan Basic has no expiring links."}},
+    ),
+    delete=operation("images", "End all links to an image", {204: None}, refusals=NO_IMAGE),
+)
+describe(
+    canvas.CanvasView,
+    post=operation(
+        "canvas",
+        "A canvas filled pixel by pixel",
+        {202: "Job"},
+        request=ref("CanvasWish"),
+        example={"width": 64, "height": 64, "granular": 25},
+        parameters=[IDEMPOTENCY],
+        refusals={
+            409: {"idempotency_key_in_use": "The first request with this Idempotency-Key is under way."},
+            413: {"quota_exceeded": "This canvas takes about 90,000,000 bytes; the plan stores less."},
+            422: {"idempotency_key_reused": "This Idempotency-Key came before with another payload."},
+        },
+    ),
+)
+describe(
+    canvas.PingPongView,
+    post=operation(
+        "canvas",
+        "One more pixel coloured",
+        {200: "Pixel"},
+        request=ref("PixelWish"),
+        example={"file": "iVBORw0KGgo="},
+        refusals={
+            400: {"required": "Send the PNG as base64 in the field `file`."},
+            413: {"canvas_too_large": "A canvas has at most 4096 x 4096 pixels."},
+            422: {"undecodable": "The file can't be read as an image."},
+        },
+    ),
+)
+describe(
+    imgproc.CsvUploadView,
+    post=operation(
+        "csv",
+        "A CSV of image addresses",
+        {200: "CsvChecked", 202: "CsvStarted"},
+        description="Header `S. No.,Product Name,Input Image Urls`; 200 with `dry_run`.",
+        multipart={
+            "type": "object",
+            "properties": {"file": FILE, "webhook_url": WEBHOOK},
+            "required": ["file"],
+        },
+        example={"file": "products.csv"},
+        parameters=[IDEMPOTENCY, query("dry_run", {"type": "boolean", "default": False}, "Only check it.")],
+        refusals={
+            400: {
+                "no_file": "Send one CSV in the multipart field `file`.",
+                "malformed_multipart": "No multipart.",
+            },
+            408: {"request_timeout": "The request took longer than 600 s to arrive."},
+            409: {"idempotency_key_in_use": "The first request with this Idempotency-Key is under way."},
+            411: {"length_required": "Send the body with a Content-Length."},
+            413: {
+                "file_too_large": "The file has more bytes than a CSV may have.",
+                "quota_exceeded": "Full.",
+            },
+            422: {"idempotency_key_reused": "This Idempotency-Key came before with another payload."},
+        },
+    ),
+)
+describe(
+    imgproc.CsvStatusView, get=operation("csv", "How a CSV goes", {200: "CsvStatus"}, refusals=_NO_REQUEST)
+)
+describe(
+    imgproc.CsvResultView,
+    get=operation(
+        "csv",
+        "The CSV with its results",
+        {(200, "text/csv"): TEXT},
+        refusals={**_NO_REQUEST, 409: {"job_not_finished": "3 of 10 images are done; ask again."}},
+    ),
+)
+describe(
+    webhooks.WebhookListView,
+    get=operation("webhooks", "Own receivers", {200: "WebhookPage"}, parameters=PAGING),
+    post=operation(
+        "webhooks",
+        "Register a receiver",
+        {201: "WebhookMade"},
+        description="Messages are signed as Standard Webhooks says, with the secret shown here once.",
+        request=ref("WebhookWish"),
+        example={"url": "https://example.com/hook", "events": ["job.finished"]},
+        refusals={**_BLOCKED, 409: {"too_many_webhooks": "An account has at most 20 webhooks."}},
+    ),
+)
+describe(
+    webhooks.WebhookView,
+    get=operation("webhooks", "One receiver", {200: "Webhook"}, refusals=_NO_WEBHOOK),
+    delete=operation("webhooks", "Forget a receiver", {204: None}, refusals=_NO_WEBHOOK),
+)
+describe(webhooks.SecretView, post=operation("webhooks", "A new secret for `webhook_url`", {201: "Secret"}))
+describe(
+    webhooks.DeliveryListView,
+    get=operation(
+        "webhooks",
+        "What was sent or is still to be",
+        {200: "DeliveryPage"},
+        parameters=[*PAGING, query("job", {"type": "string", "format": "uuid"}, "Only of this job.")],
+    ),
+)
+describe(
+    webhooks.ReplayView,
+    post=operation(
+        "webhooks",
+        "Send a message again",
+        {202: "Delivery"},
+        refusals={
+            404: {"not_found": "There is no such delivery."},
+            409: {"still_pending": "It is still on its way."},
+        },
+    ),
+)

@@ -1,0 +1,220 @@
+"""What the views of uploads take and answer."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import OpenApiParameter
+
+from processing.models import IMAGE_STATUSES
+from uploads.api.schema.components import Shape, array, ref
+from uploads.api.schema.describe import Refusals, describe, operation, query
+from uploads.api.views import accounts, images, jobs
+from uploads.api.views import uploads as upload
+
+FILE: Shape = {"type": "string", "contentMediaType": "application/octet-stream"}
+WEBHOOK: Shape = {
+    "type": "string",
+    "format": "uri",
+    "maxLength": 2000,
+    "description": "Told when the job is done.",
+}
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$'},
+    OpenApiParameter.HEADER,
+    description="The same key with the same payload within 24 hours gives the first answer again.",
+)
+PAGING = [
+    query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Rows of a page."),
+    query("cursor", {"type": "string"}, "From a `next` or `previous` link."),
+]
+STATUS = query("status", {"enum": [status.value for status in IMAGE_STATUSES]}, "Only images in this state.")
+BAD_QUERY: Refusals = {
+    400: {
+        "invalid": "`limit` is a whole number from 1 to 1000, not `0`.",
+        "bad_cursor": "This cursor is none of ours; follow the links as they came.",
+    }
+}
+NO_IMAGE: Refusals = {404: {"not_found": "There is no such image."}}
+NO_JOB: Refusals = {404: {"not_found": "There is no such job."}}
+UPLOAD: Refusals = {
+    400: {
+        "malformed_multipart": "The body is not multipart/form-data: it ends before its closing boundary",
+        "unexpected_field": "Files come in the field `images`, not in `image`.",
+        "empty_file": "The file is empty.",
+        "invalid_idempotency_key": "An Idempotency-Key is 1 to 255 visible ASCII characters.",
+    },
+    408: {"request_timeout": "The request took longer than 600 s to arrive."},
+    409: {"idempotency_key_in_use": "The first request with this Idempotency-Key is still being processed."},
+    411: {"length_required": "Send the body with a Content-Length, not in chunks."},
+    413: {
+        "body_too_large": "The body has 3,000,000,000 bytes; this server takes at most 2,147,483,648.",
+        "too_many_files": "This request may carry 100 file(s) in the plan Basic; it carries more.",
+        "file_too_large": "The file has 30,000,000 bytes; the plan Basic allows 20,971,520.",
+    },
+    422: {"idempotency_key_reused": "This Idempotency-Key came before with another payload."},
+    507: {"storage_full": "The storage is full; nothing was taken in."},
+}
+
+
+def _form(field: str, shape: Shape) -> Shape:
+    return {
+        "type": "object",
+        "properties": {field: shape, "webhook_url": WEBHOOK},
+        "required": [field],
+    }
+
+
+def _many(summary: str, description: str) -> object:
+    return operation(
+        "upload",
+        summary,
+        {202: "Initiated"},
+        description=description,
+        multipart=_form("images", array(FILE, minItems=1)),
+        example={"images": ["a.jpg", "b.heic"], "webhook_url": "https://example.com/hook"},
+        parameters=[IDEMPOTENCY],
+        refusals=UPLOAD
+        | {400: UPLOAD[400] | {"no_images": "Send at least one file in the multipart field `images`."}},
+    )
+
+
+describe(
+    upload.SingleUploadView,
+    post=operation(
+        "upload",
+        "One image, processed before the answer",
+        {200: "Uploaded", 202: "Initiated"},
+        description="202 where the pixels take longer than 30 s: the job goes on.",
+        multipart=_form("image", FILE),
+        example={"image": "photo.jpg"},
+        parameters=[IDEMPOTENCY],
+        refusals=UPLOAD
+        | {
+            400: UPLOAD[400] | {"no_image": "Send at least one file in the multipart field `image`."},
+            413: UPLOAD[413]
+            | {"too_many_pixels": "The image has 4,294,836,225 pixels; at most 120,000,000."},
+            415: {"unsupported_format": "This is not a JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF."},
+            422: UPLOAD[422]
+            | {"undecodable": "The file can't be read as an image.", "truncated": "The file ends early."},
+        },
+    ),
+)
+describe(upload.MultiUploadView, post=_many("Several images, each as soon as possible", "One task an image."))
+describe(
+    upload.BatchUploadView,
+    post=_many("Many images, as fast as possible", "One bad file never fails its batch: see `rejected`."),
+)
+describe(
+    images.ImageListView,
+    get=operation(
+        "images",
+        "Own images, newest first",
+        {200: array(ref("Image"))},
+        description='`Link: <...>; rel="next"` while there is more.',
+        parameters=[*PAGING, STATUS],
+        refusals=BAD_QUERY,
+    ),
+)
+describe(
+    images.ImageView,
+    get=operation("images", "One image", {200: "Image"}, refusals=NO_IMAGE),
+    delete=operation(
+        "images",
+        "Delete softly",
+        {204: None},
+        description="Gone from lists at once; can be restored until the retention time is over.",
+        refusals=NO_IMAGE,
+    ),
+)
+describe(images.RestoreView, post=operation("images", "Bring back", {200: "Image"}, refusals=NO_IMAGE))
+describe(
+    images.OriginalView,
+    get=operation(
+        "images",
+        "The bytes as uploaded",
+        {(200, "image/*"): {"type": "string", "contentMediaType": "application/octet-stream"}},
+        refusals={**NO_IMAGE, 403: {"plan_forbids": "The plan Basic keeps no originals."}},
+    ),
+)
+describe(
+    images.CheckView,
+    post=operation(
+        "images",
+        "Which contents need not be sent again",
+        {200: "Known"},
+        request=ref("Checksums"),
+        example={"checksums": ["sha256:" + "0" * 64]},
+        refusals={400: {"invalid": "checksums.0: Write sha256:<64 hex digits>."}},
+    ),
+)
+describe(
+    jobs.JobListView,
+    get=operation("jobs", "Own jobs, newest first", {200: "JobPage"}, parameters=PAGING, refusals=BAD_QUERY),
+)
+describe(
+    jobs.JobView,
+    get=operation(
+        "jobs",
+        "Where a job stands",
+        {200: "Job", 304: None},
+        description="With an ETag; `Retry-After: 1` while it is unfinished.",
+        refusals=NO_JOB,
+    ),
+)
+describe(
+    jobs.JobImagesView,
+    get=operation(
+        "jobs",
+        "A job's images in upload order",
+        {200: "ImagePage"},
+        parameters=[*PAGING, STATUS],
+        refusals=BAD_QUERY | NO_JOB,
+    ),
+)
+describe(
+    jobs.JobEventsView,
+    get=operation(
+        "jobs",
+        "A job's events after one",
+        {200: "Events"},
+        description="The frames of the job's socket, for those without one.",
+        parameters=[
+            query(
+                "since",
+                {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
+                "The last one heard.",
+            ),
+            query(
+                "wait",
+                {"type": "integer", "minimum": 0, "maximum": 30, "default": 0},
+                "Seconds to wait for one.",
+            ),
+        ],
+        refusals={400: {"invalid": "`wait` is a whole number from 0 to 30, not `31`."}} | NO_JOB,
+    ),
+)
+describe(
+    jobs.RetryView, post=operation("jobs", "Only the failed images again", {202: "Job"}, refusals=NO_JOB)
+)
+describe(jobs.CancelView, post=operation("jobs", "Abort what has not started", {202: "Job"}, refusals=NO_JOB))
+describe(
+    accounts.TokenView,
+    post=operation(
+        "account",
+        "A bearer token for a name and a password",
+        {201: "Token"},
+        request=ref("Credentials"),
+        example={"username": "alice", "password": "a long pass phrase"},
+        refusals={401: {"invalid_credentials": "This name and password do not belong together."}},
+    ),
+)
+describe(
+    accounts.CurrentTokenView,
+    delete=operation(
+        "account",
+        "Revoke the token of this request",
+        {204: None},
+        refusals={400: {"no_token": "This request did not come with a bearer token."}},
+    ),
+)
+describe(accounts.MeView, get=operation("account", "The account, its plan, its usage", {200: "Me"}))

@@ -1,0 +1,62 @@
+"""The HTTP interface: every path answers with and without its trailing slash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.urls import URLPattern, path
+
+from uploads.api.views import accounts, canvas, feed, health, images, jobs, links, media, webhooks
+from uploads.api.views import csv as imgproc
+from uploads.api.views import uploads as upload
+from uploads.page import session, views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def either(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
+    """Both spellings. A redirect from one to the other would turn a POST into a GET."""
+    return [path(route, view, name=name), path(f"{route}/", view)]
+
+
+urlpatterns = [
+    *either("api/upload", upload.SingleUploadView.as_view(), "upload"),
+    *either("api/async/upload", upload.MultiUploadView.as_view(), "async-upload"),
+    *either("api/async/batch/upload", upload.BatchUploadView.as_view(), "batch-upload"),
+    *either("api/list", images.ImageListView.as_view(), "image-list"),
+    *either("api/images/check", images.CheckView.as_view(), "image-check"),
+    *either("api/images/<uuid:image_id>", images.ImageView.as_view(), "image"),
+    *either("api/images/<uuid:image_id>/restore", images.RestoreView.as_view(), "image-restore"),
+    *either("api/images/<uuid:image_id>/original", images.OriginalView.as_view(), "image-original"),
+    *either("api/images/<uuid:image_id>/links", links.LinksView.as_view(), "image-links"),
+    *either("api/feed", feed.FeedView.as_view(), "feed"),
+    *either("api/jobs", jobs.JobListView.as_view(), "job-list"),
+    *either("api/jobs/<uuid:job_id>", jobs.JobView.as_view(), "job"),
+    *either("api/jobs/<uuid:job_id>/images", jobs.JobImagesView.as_view(), "job-images"),
+    *either("api/jobs/<uuid:job_id>/events", jobs.JobEventsView.as_view(), "job-events"),
+    *either("api/jobs/<uuid:job_id>/retry", jobs.RetryView.as_view(), "job-retry"),
+    *either("api/jobs/<uuid:job_id>/cancel", jobs.CancelView.as_view(), "job-cancel"),
+    *either("api/canvas", canvas.CanvasView.as_view(), "canvas"),
+    *either("ping", canvas.PingPongView.as_view(), "ping"),
+    *either("pong", canvas.PingPongView.as_view(), "pong"),
+    *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
+    *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
+    *either("api/me", accounts.MeView.as_view(), "me"),
+    *either("imgproc/upload", imgproc.CsvUploadView.as_view(), "csv-upload"),
+    *either("imgproc/status/<uuid:job_id>", imgproc.CsvStatusView.as_view(), "csv-status"),
+    *either("imgproc/result/<uuid:job_id>", imgproc.CsvResultView.as_view(), "csv-result"),
+    *either("imgproc/check_db_connection", imgproc.database_connection, "csv-database"),
+    *either("api/webhooks", webhooks.WebhookListView.as_view(), "webhooks"),
+    *either("api/webhooks/secret", webhooks.SecretView.as_view(), "webhook-secret"),
+    *either("api/webhooks/deliveries", webhooks.DeliveryListView.as_view(), "deliveries"),
+    *either("api/webhooks/deliveries/<uuid:delivery_id>/replay", webhooks.ReplayView.as_view(), "replay"),
+    *either("api/webhooks/<uuid:endpoint_id>", webhooks.WebhookView.as_view(), "webhook"),
+    *either("healthz/live", health.live, "live"),
+    *either("healthz/ready", health.ready, "ready"),
+    *either("links/<str:token>", links.original, "link"),
+    *either("login", session.enter, "login"),
+    *either("logout", session.leave, "logout"),
+    path("", views.page, name="page"),
+    path("media/<str:key>/<str:file>", media.rendition, name="rendition"),
+]

@@ -1,0 +1,162 @@
+"""CSV files of image addresses: in, how it goes, and out with the results."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from rest_framework.response import Response
+from rest_framework.serializers import BooleanField, CharField, Serializer
+from rest_framework.views import APIView
+
+from processing.models import Job, Status
+from uploads.api.authentication import account
+from uploads.api.problems import Refused
+from uploads.api.views.jobs import own_job
+from uploads.api.webhook_urls import checked_webhook_url
+from uploads.intake import csv_import, csv_results, idempotency
+from uploads.intake.receiving import ImagesParser, Received
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rest_framework.request import Request
+
+    from uploads.models import IdempotencyKey
+
+_DONE = "File uploaded successfully"
+
+
+class _Fields(Serializer[Any]):
+    webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
+
+
+class _Query(Serializer[Any]):
+    dry_run = BooleanField(required=False, default=False)
+
+
+class CsvUploadView(APIView):
+    """`file`: a CSV with the header `S. No.,Product Name,Input Image Urls`; `?dry_run=1` only checks it."""
+
+    parser_classes = [ImagesParser]
+    files_field = "file"
+    most_files = 1
+
+    def post(self, request: Request) -> Response:
+        query = _Query(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        received: list[Received] = request.FILES.getlist("received")
+        if not received:
+            raise Refused(400, "no_file", "Send one CSV in the multipart field `file`.", attr="file")
+        file = received[0]
+        try:
+            fields = _Fields(data=request.data)
+            fields.is_valid(raise_exception=True)
+            parsed = _parsed(request, file)
+        finally:
+            file.close()
+        if query.validated_data["dry_run"]:
+            counts = {"rows": len(parsed.rows), "urls": parsed.urls}
+            return Response({"message": "File checked", **counts, "warnings": parsed.warnings})
+        return self._once(request, file, parsed, fields.validated_data.get("webhook_url", ""))
+
+    def _once(
+        self, request: Request, file: Received, parsed: csv_import.Parsed, webhook_url: str
+    ) -> Response:
+        owner = account(request)
+        key = idempotency.key_of(request)
+        once = key and idempotency.Once(
+            owner.id, Job.Kind.CSV, key, idempotency.fingerprint([file], webhook_url)
+        )
+
+        def keep(job: Job) -> None:
+            if once:
+                once.keep(job, 202, _accepted(job))
+
+        def work() -> Response:
+            return _answer(csv_import.submit(owner, parsed, webhook_url=webhook_url, inside=keep))
+
+        return once.run(work, _again) if once else work()
+
+
+def _parsed(request: Request, file: Received) -> csv_import.Parsed:
+    if file.too_large or file.size > csv_import.MOST_BYTES:
+        detail = f"The file has {file.size:,} bytes; a CSV may have {csv_import.MOST_BYTES:,}."
+        raise Refused(413, "file_too_large", detail, attr="file", limit=csv_import.MOST_BYTES)
+    plan = account(request).plan
+    with file.path.open("rb") as stream:
+        parsed = csv_import.parse(stream, plan)
+    csv_import.refuse(parsed, plan)
+    return parsed
+
+
+def _accepted(job: Job) -> dict[str, str]:
+    return {"request_id": str(job.id), "message": _DONE}
+
+
+def _answer(job: Job) -> Response:
+    headers = {"Location": f"/imgproc/status/{job.id}/", "Retry-After": "1"}
+    return Response(_accepted(job), status=202, headers=headers)
+
+
+def _again(kept: IdempotencyKey) -> Response:
+    assert kept.job is not None
+    return _answer(kept.job)
+
+
+class CsvStatusView(APIView):
+    def get(self, request: Request, job_id: UUID) -> Response:
+        job = own_csv(request, job_id)
+        headers = {"Cache-Control": "private, no-cache"}
+        if not job.finished_at:
+            headers["Retry-After"] = "1"
+        return Response(_status(job), headers=headers)
+
+
+def own_csv(request: Request, job_id: UUID) -> Job:
+    job = own_job(request, job_id)
+    if job.kind != Job.Kind.CSV:
+        raise Refused(404, "not_found", "There is no such request.")
+    return job
+
+
+def _status(job: Job) -> dict[str, Any]:
+    """The job in the words of this interface, which knows no `aborted`: what was not made has failed."""
+    status = job.status
+    if status == Status.ABORTED:
+        status = Status.PARTIAL if job.completed else Status.FAILED
+    failed = job.failed + job.aborted
+    return {"status": status, "total": job.total, "completed": job.completed, "failed": failed}
+
+
+class CsvResultView(APIView):
+    def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
+        job = own_csv(request, job_id)
+        if not job.finished_at:
+            detail = f"{job.completed + job.failed + job.aborted} of {job.total} images are done; ask again."
+            raise Refused(409, "job_not_finished", detail, retry_after=1)
+        text = _written(csv_results.results(job, request.build_absolute_uri))
+        response = HttpResponse(text, content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="result-{job.id}.csv"'
+        response["Cache-Control"] = "private, no-cache"
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def _written(lines: Iterable[list[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(lines)
+    return out.getvalue()
+
+
+def database_connection(_request: HttpRequest) -> JsonResponse:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return JsonResponse({"db_status": "disconnected"}, status=503)
+    return JsonResponse({"db_status": "connected"})

@@ -1,0 +1,127 @@
+"""Images: list, look at, delete, restore, fetch, know again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.http import HttpResponseBase, HttpResponseRedirect
+from django.utils.http import content_disposition_header
+from rest_framework.exceptions import NotFound
+from rest_framework.response import Response
+from rest_framework.serializers import ListField, RegexField, Serializer
+from rest_framework.views import APIView
+
+from processing.files import storage
+from processing.jobs import deletion
+from processing.jobs.lifecycle import wanted as wanted_of
+from processing.models import IMAGE_STATUSES, Image
+from processing.news.representations import image_shape
+from uploads.api.authentication import account
+from uploads.api.pagination import page
+from uploads.api.problems import Refused
+from uploads.api.ranges import answer
+from uploads.intake.intake import recipe_of
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+
+def own_image(request: Request, image_id: UUID, *, deleted: bool = False) -> Image:
+    """Raises NotFound for another's, and for a deleted one unless asked for."""
+    images = Image.objects.of(account(request).id)
+    image = (images if deleted else images.visible()).filter(id=image_id).first()
+    if image is None:
+        raise NotFound("There is no such image.")
+    return image
+
+
+def status_asked(request: Request) -> str | None:
+    """`?status=`; raises Refused for one that no image has."""
+    status = request.query_params.get("status") or None
+    if status and status not in IMAGE_STATUSES:
+        allowed = ", ".join(IMAGE_STATUSES)
+        raise Refused(400, "invalid", f"`status` is one of {allowed}.", attr="status")
+    return status
+
+
+class ImageListView(APIView):
+    """Own images, newest first."""
+
+    def get(self, request: Request) -> Response:
+        images = Image.objects.of(account(request).id).visible()
+        if status := status_asked(request):
+            images = images.filter(status=status)
+        found = page(request, images, "id", UUID, newest_first=True)
+        links = [
+            f'<{url}>; rel="{rel}"' for rel, url in (("next", found.next), ("prev", found.previous)) if url
+        ]
+        headers = {"Link": ", ".join(links)} if links else None
+        plan = account(request).plan
+        return Response([image_shape(image, plan) for image in found.rows], headers=headers)
+
+
+class ImageView(APIView):
+    def get(self, request: Request, image_id: UUID) -> Response:
+        return Response(image_shape(own_image(request, image_id), account(request).plan))
+
+    def delete(self, request: Request, image_id: UUID) -> Response:
+        if not deletion.delete(own_image(request, image_id)):
+            raise NotFound("There is no such image.")
+        return Response(status=204)
+
+
+class RestoreView(APIView):
+    def post(self, request: Request, image_id: UUID) -> Response:
+        image = own_image(request, image_id, deleted=True)
+        if image.deleted_at:
+            deletion.restore(image)
+        return Response(image_shape(own_image(request, image_id), account(request).plan))
+
+
+class OriginalView(APIView):
+    """The bytes as uploaded, as a download: they are never shown inline from this host."""
+
+    def get(self, request: Request, image_id: UUID) -> HttpResponseBase:
+        image = own_image(request, image_id)
+        if not account(request).plan.keeps_original:
+            detail = f"The plan {account(request).plan.name} keeps no originals."
+            raise Refused(403, "plan_forbids", detail, plan=account(request).plan.name)
+        disposition = content_disposition_header(True, image.name) or "attachment"
+        if link := storage.original_link(image.key, disposition, image.content_type):
+            return HttpResponseRedirect(link, headers={"Cache-Control": "no-store"})
+        try:
+            response = answer(
+                request._request,
+                lambda: storage.open_original(image.key),
+                size=image.size,
+                content_type=image.content_type,
+                etag=f'"{image.checksum}"',
+            )
+        except FileNotFoundError:
+            raise NotFound("The original of this image is no longer there.") from None
+        response["Content-Disposition"] = disposition
+        response["Cache-Control"] = "private, no-cache"
+        return response
+
+
+class _Checksums(Serializer[Any]):
+    checksums = ListField(
+        child=RegexField(
+            r"^sha256:[0-9a-f]{64}$", error_messages={"invalid": "Write sha256:<64 hex digits>."}
+        ),
+        max_length=10_000,
+    )
+
+
+class CheckView(APIView):
+    """Which contents need not be sent again."""
+
+    def post(self, request: Request) -> Response:
+        asked = _Checksums(data=request.data)
+        asked.is_valid(raise_exception=True)
+        digests = [checksum.removeprefix("sha256:") for checksum in asked.validated_data["checksums"]]
+        plan = account(request).plan
+        wanted = wanted_of(recipe_of(plan), keeps_originals=plan.keeps_original)
+        known = Image.objects.twins(account(request).id, digests, wanted=wanted)
+        return Response({"known": {f"sha256:{digest}": str(image.id) for digest, image in known.items()}})

@@ -1,0 +1,89 @@
+"""Jobs: follow, retry, cancel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.http import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from rest_framework.exceptions import NotFound
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from processing.jobs import lifecycle
+from processing.models import Event, Image, Job
+from processing.news.representations import event_frame, image_shape, job_shape
+from uploads.api.authentication import account
+from uploads.api.pagination import number, page
+from uploads.api.views.images import status_asked
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+# A reader far behind gets its events in several answers.
+_EVENTS = 500
+
+
+def own_job(request: Request, job_id: UUID) -> Job:
+    job = Job.objects.filter(id=job_id, owner=account(request)).first()
+    if job is None:
+        raise NotFound("There is no such job.")
+    return job
+
+
+class JobListView(APIView):
+    def get(self, request: Request) -> Response:
+        found = page(request, Job.objects.filter(owner=account(request)), "id", UUID, newest_first=True)
+        results = [job_shape(job) for job in found.rows]
+        return Response({"next": found.next, "previous": found.previous, "results": results})
+
+
+class JobView(APIView):
+    def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
+        job = own_job(request, job_id)
+        etag = f'"{job.seq}-{job.status}"'
+        response = Response(job_shape(job), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+        if not job.finished_at:
+            response["Retry-After"] = "1"
+        return get_conditional_response(request._request, etag=etag, response=response) or response
+
+
+class JobImagesView(APIView):
+    """The job's images in upload order."""
+
+    def get(self, request: Request, job_id: UUID) -> Response:
+        job = own_job(request, job_id)
+        images = Image.objects.in_job(job, status_asked(request)).visible()
+        if job.kind == Job.Kind.DERIVE:  # its images have their indexes in other jobs
+            found = page(request, images, "id", UUID, newest_first=False)
+        else:
+            found = page(request, images, "index", int, newest_first=False)
+        results = [image_shape(image, account(request).plan) for image in found.rows]
+        return Response({"next": found.next, "previous": found.previous, "results": results})
+
+
+class JobEventsView(APIView):
+    """The job socket's very frames, for those without a socket.
+
+    `?wait=` is served in front of this view (realtime.longpoll), which then answers with what is there.
+    """
+
+    def get(self, request: Request, job_id: UUID) -> Response:
+        since = number(request, "since", 0, low=0, high=2**31 - 1)
+        number(request, "wait", 0, low=0, high=30)
+        job = own_job(request, job_id)
+        events = [event_frame(event) for event in Event.objects.after(job.id, since)[:_EVENTS]]
+        return Response({"events": events, "seq": events[-1]["seq"] if events else job.seq})
+
+
+class RetryView(APIView):
+    def post(self, request: Request, job_id: UUID) -> Response:
+        lifecycle.retry(own_job(request, job_id))
+        return Response(job_shape(own_job(request, job_id)), status=202)
+
+
+class CancelView(APIView):
+    def post(self, request: Request, job_id: UUID) -> Response:
+        lifecycle.cancel(own_job(request, job_id))
+        return Response(job_shape(own_job(request, job_id)), status=202)

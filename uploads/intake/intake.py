@@ -1,0 +1,225 @@
+"""What becomes of received files: checked one by one, stored, written in bulk, handed to the workers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from processing.accounts import usage
+from processing.files import storage
+from processing.imaging import ImageFailed, Probe, Recipe, probe
+from processing.jobs import lifecycle
+from processing.models import Image, Job
+from uploads import quota
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from uploads.intake.receiving import Received
+    from uploads.models import Plan, User
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What was accepted, as a job, and what was not, each with its reason."""
+
+    job: Job | None = None
+    images: list[Image] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+def recipe_of(plan: Plan) -> Recipe:
+    return Recipe(heights=tuple(plan.thumbnail_heights))
+
+
+def take_in(
+    owner: User,
+    kind: str,
+    received: Sequence[Received],
+    *,
+    webhook_url: str = "",
+    inside: Callable[[Receipt], None] | None = None,
+) -> Receipt:
+    """Takes the files in; one bad file never fails the others.
+
+    `inside` runs in the transaction that writes the rows: what it writes is there with them or not at all.
+    Every temporary file is gone afterwards, whatever happened.
+    """
+    receipt = Receipt()
+    stored: list[str] = []
+    try:
+        files = _examine(owner.plan, received, receipt)
+        if files:
+            new = [image for image, _ in files]
+            _store(files, stored, known=_known(owner.id, owner.plan, new))
+            try:
+                _write(owner.id, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+            except _TwinGone:
+                _store(files, stored, known=set())
+                _write(owner.id, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+    except BaseException:
+        _drop_unnamed(stored)
+        raise
+    finally:
+        for file in received:
+            file.close()
+    kept = {image.key for image in receipt.images}
+    storage.drop_originals(key for key in stored if key not in kept)
+    return receipt
+
+
+def _examine(
+    plan: Plan, received: Sequence[Received], receipt: Receipt
+) -> list[tuple[lifecycle.NewImage, Received]]:
+    good = []
+    for index, file in enumerate(received):
+        try:
+            shape = examine(file, plan)
+        except ImageFailed as error:
+            rejected = {"index": index, "name": file.name, "code": error.code, "detail": error.detail}
+            if error.code == "file_too_large":
+                rejected |= {"limit": plan.max_file_bytes, "actual": file.size, "plan": plan.name}
+            receipt.rejected.append(rejected)
+            continue
+        new = lifecycle.NewImage(
+            index=index,
+            name=file.name,
+            size=file.size,
+            checksum=file.checksum,
+            content_type=shape.content_type,
+            width=shape.width,
+            height=shape.height,
+            key=storage.new_key(),
+        )
+        good.append((new, file))
+    return good
+
+
+def examine(file: Received, plan: Plan) -> Probe:
+    """Looks at a file's header only. Raises ImageFailed with the code a client is told."""
+    if file.too_large:
+        raise ImageFailed(
+            "file_too_large",
+            f"The file has {file.size:,} bytes; the plan {plan.name} allows {plan.max_file_bytes:,}.",
+            permanent=True,
+        )
+    if not file.size:
+        raise ImageFailed("empty_file", "The file is empty.", permanent=True)
+    with file.path.open("rb") as stream:
+        return probe(stream, max_pixels=settings.MAX_PIXELS)
+
+
+def _store(
+    files: Sequence[tuple[lifecycle.NewImage, Received]], stored: list[str], *, known: set[str]
+) -> None:
+    """Puts each content that is not `known` into the storage once, before any transaction is open."""
+    for new, file in files:
+        if new.checksum not in known and new.key not in stored:
+            known.add(new.checksum)
+            storage.put_original(new.key, file.path)
+            stored.append(new.key)
+
+
+def _known(owner_id: int, plan: Plan, files: Sequence[lifecycle.NewImage]) -> set[str]:
+    """The checksums of those that need not be stored again."""
+    wanted = lifecycle.wanted(recipe_of(plan), keeps_originals=plan.keeps_original)
+    return set(Image.objects.twins(owner_id, [file.checksum for file in files], wanted=wanted))
+
+
+def _write(
+    owner_id: int,
+    kind: str,
+    files: Sequence[lifecycle.NewImage],
+    receipt: Receipt,
+    stored: Sequence[str],
+    *,
+    webhook_url: str,
+    inside: Callable[[Receipt], None] | None,
+) -> None:
+    with transaction.atomic():
+        # What moves the counter locks the owner's row: same files sent at once find each other under it.
+        plan, files, charged, too_many = _charge(owner_id, files, stored)
+        rejected = [*receipt.rejected, *too_many]
+        if files:
+            job, images = lifecycle.submit(
+                owner_id,
+                kind,
+                recipe_of(plan),
+                files,
+                webhook_url=webhook_url,
+                keeps_originals=plan.keeps_original,
+            )
+            new = [image for image in images if image.duplicate_of is None]
+            if any(image.key not in stored for image in new):
+                raise _TwinGone
+            usage.give_back(owner_id, charged - sum(image.size for image in new))
+            receipt.job, receipt.images = job, images
+        receipt.rejected = sorted(rejected, key=lambda item: item["index"])
+        if inside:
+            inside(receipt)
+
+
+def _drop_unnamed(keys: Sequence[str]) -> None:
+    """Removes what was stored for rows that are not there.
+
+    Looked up, because a failure may come after the commit, or leave open whether there was one: a file too
+    many is better than a row without its bytes.
+    """
+    try:
+        named = set(Image.objects.filter(key__in=keys).values_list("key", flat=True))
+    except DatabaseError as error:
+        logger.warning("kept what may be nobody's", extra={"files": len(keys), "error": str(error)})
+        return
+    storage.drop_originals(key for key in keys if key not in named)
+
+
+def _charge(
+    owner_id: int, files: Sequence[lifecycle.NewImage], stored: Sequence[str]
+) -> tuple[Plan, Sequence[lifecycle.NewImage], int, list[dict[str, Any]]]:
+    """Counts what is stored anew: all of it, or in order the files that still fit and none of the others.
+
+    Returns the plan, the files, their bytes counted, a rejection for each of the others.
+    """
+    size = sum(file.size for file in files if file.key in stored)
+    plan = quota.take(owner_id, size)
+    if plan is not None:
+        return plan, files, size, []
+    owner = quota.locked(owner_id)
+    known = _known(owner_id, owner.plan, files)
+    free, fitting, rejected = owner.plan.storage_quota_bytes - owner.used_bytes, [], []
+    for file in files:
+        size = 0 if file.checksum in known else file.size
+        if size <= max(free, 0):
+            known.add(file.checksum)
+            free -= size
+            fitting.append(file)
+        else:
+            rejected.append(_over_quota(file, owner))
+    charged = owner.plan.storage_quota_bytes - owner.used_bytes - free
+    usage.add(owner_id, charged)
+    return owner.plan, fitting, charged, rejected
+
+
+def _over_quota(file: lifecycle.NewImage, owner: User) -> dict[str, Any]:
+    limit = owner.plan.storage_quota_bytes
+    return {
+        "index": file.index,
+        "name": file.name,
+        "code": "quota_exceeded",
+        "detail": f"The file has {file.size:,} bytes; the plan {owner.plan.name} stores {limit:,}, "
+        f"and {owner.used_bytes:,} of them are used.",
+        "limit": limit,
+        "actual": owner.used_bytes + file.size,
+        "plan": owner.plan.name,
+    }
+
+
+class _TwinGone(Exception):
+    """The image whose bytes were to be shared was deleted between the look and the lock."""

@@ -1,0 +1,60 @@
+"""The page at `/`, under a strict Content-Security-Policy."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+
+from uploads.api.authentication import anonymous_user
+from uploads.api.methods import SAFE, only
+from uploads.intake.refusals import Refused
+from uploads.models import User
+
+
+@only(*SAFE)
+@ensure_csrf_cookie
+def page(request: HttpRequest) -> HttpResponse:
+    """The page for who is signed in, or acts under the anonymous plan; a sign-in form for everybody else."""
+    signed_in = request.user if isinstance(request.user, User) else None
+    user = signed_in or anonymous_user()
+    if user is None:
+        return render_sign_in(request)
+    context = {"account": user, "signed_in": signed_in}
+    return _guarded(render(request, "uploads/page.html", context))
+
+
+def render_sign_in(request: HttpRequest, refusal: Refused | None = None) -> HttpResponse:
+    """The sign-in form; with `refusal`, what was wrong with the last try."""
+    status = refusal.status_code if refusal else 200
+    response = render(request, "uploads/sign_in.html", {"refusal": refusal}, status=status)
+    if refusal and refusal.wait:
+        response["Retry-After"] = str(refusal.wait)
+    return _guarded(response)
+
+
+def _guarded(response: HttpResponse) -> HttpResponse:
+    response["Content-Security-Policy"] = content_security_policy()
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def content_security_policy() -> str:
+    """Nothing but what this host serves; renditions may come from the bucket that MEDIA_URL names."""
+    media = urlsplit(settings.MEDIA_URL)
+    elsewhere = f" {media.scheme}://{media.netloc}" if media.netloc else ""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            f"img-src 'self' blob: data:{elsewhere}",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )

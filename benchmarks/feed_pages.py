@@ -167,7 +167,7 @@ def _asking(person: Person, query: dict[str, int] | None) -> Callable[[int], Non
 
 def _sql(cursor: Any, person: Person) -> Callable[[int], None]:
     """The bare statement, as processing.news.feed writes it."""
-    cursor.execute("SELECT id FROM uploads_user WHERE username = %s", [person.name])
+    cursor.execute("SELECT id FROM processing_user WHERE username = %s", [person.name])
     owner = cursor.fetchone()[0]
     statement = """
         SELECT count(*) FROM (

@@ -91,7 +91,7 @@ TEMPLATES = [
 ]
 DATABASES = {"default": database.from_url(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_USER_MODEL = "uploads.User"
+AUTH_USER_MODEL = "processing.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

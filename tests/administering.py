@@ -86,18 +86,18 @@ class Administrator:
 
     def add_account(self, name: str, plan: str) -> None:
         passwords = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
-        self.fill("/admin/uploads/user/add/", {"username": name, "plan": plan, **passwords})
+        self.fill("/admin/processing/user/add/", {"username": name, "plan": plan, **passwords})
 
     def give_plan(self, name: str, plan: str) -> None:
-        self.fill(f"/admin/uploads/user/{self._id_of(name)}/change/", {"plan": plan})
+        self.fill(f"/admin/processing/user/{self._id_of(name)}/change/", {"plan": plan})
 
     def add_plan(self, name: str, **values: Any) -> None:
-        self.fill("/admin/uploads/plan/add/", {"name": name, **values})
+        self.fill("/admin/processing/plan/add/", {"name": name, **values})
 
     def _id_of(self, name: str) -> str:
-        page = self.client.get("/admin/uploads/user/", params={"q": name}).raise_for_status().text
+        page = self.client.get("/admin/processing/user/", params={"q": name}).raise_for_status().text
         before = re.split(rf'/change/[^"]*">{name}<', page)[0]
-        return before.rsplit("/admin/uploads/user/", 1)[1]
+        return before.rsplit("/admin/processing/user/", 1)[1]
 
 
 class Account(Api):

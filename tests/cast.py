@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from processing.accounts.first_plans import make_first_plans
+from processing.accounts.models import Plan, User
 from processing.imaging import Recipe
 from processing.jobs import lifecycle
 from processing.models import Image, Job
-from uploads.models import Plan, User
-from uploads.plans import make_first_plans
 
 RECIPE = Recipe(heights=(200,))
 

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.db.models import Max
 
+from processing.accounts.models import User
 from processing.models import Discard, Image
 from processing.worker import pipeline
 from uploads.intake import intake
 from uploads.intake.receiving import Received
-from uploads.models import User
 
 
 def received(data: bytes, name: str = "a.jpg") -> Received:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import F
 
+from processing.accounts import quota
+from processing.accounts.models import User
 from processing.files import link_permits, originals
 from processing.jobs import derivations
 from processing.models import Image
-from uploads import quota
 from uploads.intake.intake import recipe_of
-from uploads.models import User
 
 if TYPE_CHECKING:
-    from uploads.models import Plan
+    from processing.accounts.models import Plan
 
 _MOST = 500
 

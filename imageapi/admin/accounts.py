@@ -11,8 +11,8 @@ from django.db.models import Count
 from django.template.defaultfilters import filesizeformat
 
 from imageapi.admin import widgets
+from processing.accounts.models import Plan, User
 from uploads import upgrades
-from uploads.models import Plan, User
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

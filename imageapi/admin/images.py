@@ -12,11 +12,11 @@ from django.utils.html import format_html, format_html_join
 from imageapi.admin import widgets
 from imageapi.admin.readonly import LookOnly
 from processing.accounts import usage
+from processing.accounts.models import User
 from processing.files import link_permits, storage
 from processing.jobs import deletion, derivations, lifecycle
 from processing.models import Image, Job, Status
 from uploads.intake.intake import recipe_of
-from uploads.models import User
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from processing.accounts.models import Plan, User
 from processing.models.sources import Source
 from processing.models.webhooks import Delivery, Endpoint, SigningSecret, WebhookEvent
 from processing.plumbing.request_id import request_id
@@ -33,10 +34,12 @@ __all__ = [
     "Image",
     "ImageHue",
     "Job",
+    "Plan",
     "Pulse",
     "SigningSecret",
     "Source",
     "Status",
+    "User",
     "WebhookEvent",
 ]
 

@@ -84,7 +84,7 @@ def someone(stack: Stack, name: str) -> str:
 def held(own: Any, name: str) -> list[tuple[str, str]]:
     """Checksum and state of each image of the account."""
     own.execute(
-        "SELECT checksum, status FROM processing_image i JOIN uploads_user u ON u.id = i.owner_id"
+        "SELECT checksum, status FROM processing_image i JOIN processing_user u ON u.id = i.owner_id"
         " WHERE username = %s",
         [name],
     )

@@ -147,14 +147,14 @@ def test_a_new_size_of_a_plan_reaches_the_images_of_all_its_accounts(
     admin.give_plan(name, plan)
     with Account(stack, f"{name}-too") as other:
         first, second = uploaded(alice, PHOTO), uploaded(other, PHOTO)
-        page = admin.client.get("/admin/uploads/plan/", params={"q": plan}).text
-        plan_id = page.split("/admin/uploads/plan/")[-1].split("/change/")[0].rsplit("/", 1)[-1]
-        admin.fill(f"/admin/uploads/plan/{plan_id}/change/", {"thumbnail_heights": "300,200"})
+        page = admin.client.get("/admin/processing/plan/", params={"q": plan}).text
+        plan_id = page.split("/admin/processing/plan/")[-1].split("/change/")[0].rsplit("/", 1)[-1]
+        admin.fill(f"/admin/processing/plan/{plan_id}/change/", {"thumbnail_heights": "300,200"})
         wanted = ["web", "thumbnail-200", "thumbnail-300"]
         until(lambda: names(image(alice, first["id"])), wanted)
         until(lambda: names(image(other, second["id"])), wanted)
         # One size less: it is hidden at once.
-        admin.fill(f"/admin/uploads/plan/{plan_id}/change/", {"thumbnail_heights": "300"})
+        admin.fill(f"/admin/processing/plan/{plan_id}/change/", {"thumbnail_heights": "300"})
         assert names(image(alice, first["id"])) == ["web", "thumbnail-300"]
 
 

@@ -282,7 +282,8 @@ class Peak(threading.Thread):
 
 def allow_large_files(stack: Stack) -> None:
     rows(
-        stack, "WITH wider AS (UPDATE uploads_plan SET max_file_bytes = 2^30 RETURNING 1) SELECT * FROM wider"
+        stack,
+        "WITH wider AS (UPDATE processing_plan SET max_file_bytes = 2^30 RETURNING 1) SELECT * FROM wider",
     )
 
 

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
+from processing.accounts.models import Plan
 from processing.models import Job
 from tests.cast import person
-from uploads.models import Plan
 
 pytestmark = pytest.mark.django_db
 

@@ -20,9 +20,9 @@ from knox.models import AuthToken
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
+from processing.accounts.models import Plan, User
 from processing.plumbing.joined_rows import Joined
 from processing.plumbing.reader import persistently
-from uploads.models import Plan, User
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -54,7 +54,7 @@ def user_of_token(token: str) -> tuple[User, AuthToken]:
 
 _BY_DIGEST = """
 SELECT {columns} FROM knox_authtoken t
-JOIN uploads_user u ON u.id = t.user_id AND u.is_active JOIN uploads_plan p ON p.id = u.plan_id
+JOIN processing_user u ON u.id = t.user_id AND u.is_active JOIN processing_plan p ON p.id = u.plan_id
 WHERE t.digest = %s
 """
 

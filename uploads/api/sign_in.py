@@ -10,9 +10,9 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 
+from processing.accounts.models import User
 from uploads.api import throttling
 from uploads.api.problems import Refused
-from uploads.models import User
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

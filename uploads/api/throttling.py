@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import redis
 from rest_framework.throttling import BaseThrottle
 
+from processing.accounts.models import User
 from processing.plumbing.circuit_breaker import Fuse
 from processing.plumbing.redis_client import connect
 from uploads.intake.refusals import Refused
-from uploads.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ from uploads.models import CsvRow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from uploads.models import Plan, User
+    from processing.accounts.models import Plan, User
 
 HEADER = ["S. No.", "Product Name", "Input Image Urls"]
 QUALITY = 50

@@ -24,7 +24,7 @@ from uploads.intake.receiving import Received, shown_name
 if TYPE_CHECKING:
     import uuid
 
-    from uploads.models import User
+    from processing.accounts.models import User
 
 _PIECE = 1024 * 1024
 

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from processing.accounts import usage
+from processing.accounts import quota, usage
 from processing.files import storage
 from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.jobs import lifecycle
 from processing.models import Image, Job
-from uploads import quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from processing.accounts.models import Plan, User
     from uploads.intake.receiving import Received
-    from uploads.models import Plan, User
 
 
 logger = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from django.http import QueryDict
 
-    from uploads.models import Plan
+    from processing.accounts.models import Plan
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 MAX_NAME = 255

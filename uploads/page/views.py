@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 
+from processing.accounts.models import User
 from uploads.api.authentication import anonymous_user
 from uploads.api.methods import SAFE, only
 from uploads.intake.refusals import Refused
-from uploads.models import User
 
 
 @only(*SAFE)

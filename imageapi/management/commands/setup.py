@@ -14,10 +14,10 @@ from knox.crypto import hash_token
 from knox.models import AuthToken
 
 from imageapi import env
+from processing.accounts.first_plans import make_first_plans
+from processing.accounts.models import Plan, User
 from processing.imaging import prove_codecs
 from processing.models import Pulse
-from uploads.models import Plan, User
-from uploads.plans import make_first_plans
 
 ADMINISTRATOR = "admin"
 

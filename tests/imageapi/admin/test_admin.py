@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from processing.accounts.models import Plan, User
 from processing.files import link_permits
 from processing.ledger import Outcome, settle
 from processing.models import Delivery, Image, Job, Status
@@ -19,7 +20,6 @@ from processing.queue.claims import claim
 from tests.cast import person, submitted
 from tests.drawing import photo
 from tests.keeping import made, taken_in
-from uploads.models import Plan, User
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +87,7 @@ def asked(admin: Client, path: str) -> tuple[int, str]:
         (Image, "/admin/processing/image/", 'class="look-swatches"'),
         (Image, "/admin/processing/image/?status__exact=completed&deleted=no&q=a.jpg", "look-thumbnail"),
         (Job, "/admin/processing/job/", 'class="look-bar"'),
-        (User, "/admin/uploads/user/", 'class="look-bar"'),
+        (User, "/admin/processing/user/", 'class="look-bar"'),
         (Delivery, "/admin/processing/delivery/", "https://a.invalid/hook"),
     ],
 )
@@ -105,9 +105,9 @@ def test_a_page_of_a_thousand_rows_asks_no_more_than_one_of_a_single_row(
 
 
 def test_the_page_of_plans_asks_no_more_for_many(admin: Client) -> None:
-    few, _ = asked(admin, "/admin/uploads/plan/")
+    few, _ = asked(admin, "/admin/processing/plan/")
     Plan.objects.bulk_create(Plan(name=f"Plan {n}", thumbnail_heights=[200]) for n in range(50))
-    many, shown = asked(admin, "/admin/uploads/plan/")
+    many, shown = asked(admin, "/admin/processing/plan/")
     assert shown.count("-thumbnail_heights") >= 53, "the sizes are edited in the list"
     assert many <= few
 
@@ -223,7 +223,7 @@ def test_plans_are_edited_in_the_list_and_mark_their_accounts(admin: Client) -> 
             if getattr(plan, name):
                 given[name] = "on"
         data |= {f"form-{index}-{name}": value for name, value in given.items()}
-    assert admin.post("/admin/uploads/plan/", data).status_code == 302
+    assert admin.post("/admin/processing/plan/", data).status_code == 302
     assert Plan.objects.get(name="Premium").thumbnail_heights == [300, 400]
     for user, marked in ((alice, []), (charlie, [200])):
         user.refresh_from_db()
@@ -232,11 +232,13 @@ def test_plans_are_edited_in_the_list_and_mark_their_accounts(admin: Client) -> 
 
 def test_passwords_must_be_good(admin: Client) -> None:
     form = {"username": "alice", "plan": Plan.objects.get(name="Basic").id, "usable_password": "true"}
-    weak = admin.post("/admin/uploads/user/add/", {**form, "password1": "12345678", "password2": "12345678"})
+    weak = admin.post(
+        "/admin/processing/user/add/", {**form, "password1": "12345678", "password2": "12345678"}
+    )
     assert "entirely numeric" in weak.content.decode()
     assert not User.objects.filter(username="alice").exists()
 
 
 def test_accounts_are_switched_off_not_deleted(admin: Client) -> None:
     alice = person("alice")
-    assert admin.post(f"/admin/uploads/user/{alice.id}/delete/", {"post": "yes"}).status_code == 403
+    assert admin.post(f"/admin/processing/user/{alice.id}/delete/", {"post": "yes"}).status_code == 403

@@ -11,6 +11,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from processing import ledger
+from processing.accounts.models import Plan, User
 from processing.files import discards, originals, storage
 from processing.ledger import Outcome, settle
 from processing.models import Discard, Image, Status
@@ -19,7 +20,6 @@ from processing.upkeep import sweeper
 from tests.cast import person
 from tests.drawing import photo
 from tests.keeping import counted_bytes, files, fresh, kept_bytes, made, taken_in
-from uploads.models import Plan, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

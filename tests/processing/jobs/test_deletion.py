@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from processing.accounts.models import User
 from processing.files import link_permits, storage
 from processing.jobs import deletion
 from processing.models import Image
 from tests.cast import person
 from tests.drawing import photo
 from tests.keeping import counted_bytes, files, kept_bytes, made, taken_in
-from uploads.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

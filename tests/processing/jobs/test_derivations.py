@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from processing.accounts.models import Plan, User
 from processing.files import storage
 from processing.imaging import Recipe
 from processing.jobs import derivations, lifecycle
@@ -16,7 +17,6 @@ from processing.worker import derive as deriving
 from tests.cast import person
 from tests.drawing import photo
 from tests.keeping import counted_bytes, files, fresh, made, taken_in
-from uploads.models import Plan, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

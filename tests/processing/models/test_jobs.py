@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from processing.accounts.models import User
 from processing.imaging import Recipe
 from processing.jobs import canvases, derivations, fetches
 from processing.models import Image, Job
 from processing.plumbing.request_id import request_id
 from tests.cast import RECIPE, person, submitted
-from uploads.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db.models import F
 from django.utils import timezone
 
+from processing.accounts.models import User
 from processing.files import storage
 from processing.jobs import deletion, lifecycle
 from processing.models import Event, Image, Job, Status
@@ -25,7 +26,7 @@ from processing.worker import pipeline
 from tests.cast import RECIPE, new_image, person, submitted
 from tests.drawing import photo
 from uploads.intake.housekeeping import drop_left_uploads, drop_old_keys
-from uploads.models import IdempotencyKey, User
+from uploads.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db
 

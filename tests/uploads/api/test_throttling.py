@@ -12,12 +12,12 @@ from django.test import Client
 from knox.models import AuthToken
 from pytest_django import Settings
 
+from processing.accounts.models import Plan, User
 from processing.plumbing.circuit_breaker import Fuse
 from tests.cast import person
 from uploads.api import sign_in as signin
 from uploads.api import throttling
 from uploads.api.throttling import Rate
-from uploads.models import Plan, User
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import tracemalloc
 
 import pytest
 
+from processing.accounts.models import Plan
 from uploads.intake.csv_import import MOST_IN_LINE, Parsed, parse
 from uploads.intake.csv_results import neutral
-from uploads.models import Plan
 
 HEADER = b"S. No.,Product Name,Input Image Urls\r\n"
 PLAN = Plan(name="Enterprise", thumbnail_heights=[200], max_files=5000)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from processing.accounts.models import Plan, User
 from processing.models import Image, Job
 from tests.cast import person
 from tests.drawing import photo
@@ -15,7 +16,6 @@ from tests.keeping import counted_bytes, files, kept_bytes, received, taken_in
 from uploads import upgrades
 from uploads.intake import intake
 from uploads.intake.intake import Receipt
-from uploads.models import Plan, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ from uploads.api.sign_in import sign_in
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-    from uploads.models import Plan, User
+    from processing.accounts.models import Plan, User
 
 
 class _Credentials(Serializer[Any]):

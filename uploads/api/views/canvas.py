@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from uploads.models import IdempotencyKey, User
+    from processing.accounts.models import User
+    from uploads.models import IdempotencyKey
 
 MEGABYTE = 1024 * 1024
 # Room for base64 of the largest canvas, uncompressed (64 MiB), in any of the three wrappings.

@@ -15,10 +15,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Sum
 
+from processing.accounts.models import User
 from processing.models import Job
 from processing.plumbing.request_id import request_id
 from uploads.intake.ingest import Progress, files_below, ingest
-from uploads.models import User
 
 _NO_IMAGE = frozenset({"unsupported_format", "empty_file"})
 _WIDTH = 30

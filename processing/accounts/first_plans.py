@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from uploads.models import MEGABYTE, Plan
+from processing.accounts.models import MEGABYTE, Plan
 
 GIGABYTE = 1024 * MEGABYTE
 

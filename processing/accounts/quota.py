@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from uploads.models import Plan, User
+from processing.accounts.models import Plan, User
 
 # The plan as it is now, not as it was when the request came: it may have changed meanwhile.
 _TAKE = """
-UPDATE uploads_user u SET used_bytes = u.used_bytes + %(size)s
-FROM uploads_plan p
+UPDATE processing_user u SET used_bytes = u.used_bytes + %(size)s
+FROM processing_plan p
 WHERE u.id = %(owner)s AND p.id = u.plan_id
   AND (%(size)s = 0 OR u.used_bytes + %(size)s <= p.storage_quota_bytes)
 RETURNING p.*

@@ -1,7 +1,8 @@
 """Strict readers for environment variables.
 
 A bad value stops the start: `IMAGEAPI_WORKERS='two': write a whole number from 1 to 64`.
-An empty string counts as unset, because compose files and CI systems pass unset variables on as empty ones.
+An empty string counts as unset, because compose files and CI systems pass unset variables on as empty ones;
+but for `name_or_none`, where that could open a door.
 """
 
 from __future__ import annotations
@@ -36,6 +37,14 @@ def text(name: str, default: Default, *, env: Environment = None) -> str | Defau
     """The value without surrounding white space, or the default."""
     value = (os.environ if env is None else env).get(name, "").strip()
     return value or default
+
+
+def name_or_none(name: str, default: str, *, env: Environment = None) -> str:
+    """A name; empty, or `none`, is nobody's here, and only where it is not set at all the default holds."""
+    if name not in (os.environ if env is None else env):
+        return default
+    value = text(name, "", env=env)
+    return "" if value.lower() == "none" else value
 
 
 def integer(

@@ -1,5 +1,6 @@
 """Every setting of the service, read once from the environment through strict readers."""
 
+import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +38,9 @@ CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
 DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))
 CHANNELS_REDIS_URL = env.url("CHANNELS_REDIS_URL", REDIS_URL, schemes=("redis", "rediss", "unix"))
-ANONYMOUS_PLAN = env.text("IMAGEAPI_ANONYMOUS_PLAN", "")
+# A plan that is named holds for everybody; the one that `make up` takes by itself, for this machine.
+ANONYMOUS_FROM_ANYWHERE = "IMAGEAPI_ANONYMOUS_PLAN" in os.environ
+ANONYMOUS_PLAN = env.name_or_none("IMAGEAPI_ANONYMOUS_PLAN", env.text("IMAGEAPI_LOOPBACK_PLAN", ""))
 HTTPS = env.boolean("IMAGEAPI_HTTPS", default=False)
 
 # Django

@@ -16,8 +16,8 @@ from tests.stack import ROOT, Stack, free_port
 
 
 @contextmanager
-def web_server(stack: Stack, **env: str) -> Iterator[str]:
-    """Its address, without the slash at its end."""
+def web_server(stack: Stack, **env: str | None) -> Iterator[str]:
+    """Its address, without the slash at its end. None takes a variable out of the environment."""
     port = free_port()
     given = {
         "IMAGEAPI_HOME": str(stack.home),
@@ -28,7 +28,7 @@ def web_server(stack: Stack, **env: str) -> Iterator[str]:
     process = subprocess.Popen(
         (sys.executable, "manage.py", "serve", "--port", str(port)),
         cwd=ROOT,
-        env={**os.environ, **given},
+        env={name: value for name, value in {**os.environ, **given}.items() if value is not None},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

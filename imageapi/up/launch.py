@@ -205,13 +205,13 @@ def is_loopback(host: str) -> bool:
 
 
 def _environ_for_children(environ: Mapping[str, str], home: Path, host: str) -> dict[str, str]:
-    plan = env.text("IMAGEAPI_ANONYMOUS_PLAN", LOOPBACK_PLAN if is_loopback(host) else "", env=environ)
+    by_itself = is_loopback(host) and "IMAGEAPI_ANONYMOUS_PLAN" not in environ
     return {
         # glibc gives threads heaps of their own, and each keeps what it once needed: 3 MB in a web server.
         "MALLOC_ARENA_MAX": "2",
         **environ,
         "IMAGEAPI_HOME": str(home),
-        "IMAGEAPI_ANONYMOUS_PLAN": plan,
+        "IMAGEAPI_LOOPBACK_PLAN": LOOPBACK_PLAN if by_itself else "",
         "TMPDIR": str(home / "tmp"),
         "PYTHONUNBUFFERED": "1",
         # A worker that is told to stop gives its tasks a few seconds, then puts them back.

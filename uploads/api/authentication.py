@@ -23,13 +23,13 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from processing.accounts.models import Plan, User
 from processing.plumbing.joined_rows import Joined
 from processing.plumbing.reader import persistently
+from uploads.anonymous import anonymous_user, anonymous_user_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from rest_framework.request import Request
 
-ANONYMOUS = "anonymous"
 SUBPROTOCOL = "imageapi"
 
 
@@ -67,17 +67,6 @@ def _of_token(digest: str) -> list[tuple[Any, ...]]:
 @cache
 def _tokens() -> Joined:
     return Joined({"t": AuthToken, "u": User, "p": Plan})
-
-
-def anonymous_user() -> User | None:
-    """The account of requests without credentials; None where the installation has no anonymous plan."""
-    if not settings.ANONYMOUS_PLAN:
-        return None
-    user = persistently(User.objects.select_related("plan").filter(username=ANONYMOUS).first)
-    if user is None or user.plan.name != settings.ANONYMOUS_PLAN:
-        plan = Plan.objects.get(name=settings.ANONYMOUS_PLAN)
-        user, _ = User.objects.update_or_create(username=ANONYMOUS, defaults={"plan": plan})
-    return user
 
 
 def is_foreign(origin: str | None, host: str) -> bool:
@@ -125,7 +114,7 @@ class AnonymousPlanAuthentication(BaseAuthentication):
     """Requests without credentials, where the installation lets them act under a plan."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
-        user = anonymous_user()
+        user = anonymous_user_of(request._request)
         if user is None:
             return None
         if is_foreign(request.headers.get("Origin"), request.get_host()):
@@ -176,4 +165,4 @@ def _socket_user(token: str | None, headers: Mapping[str, str]) -> User | None:
         user = get_user(request)
         if isinstance(user, User) and user.is_active:
             return user
-    return anonymous_user()
+    return anonymous_user(headers)

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from processing.accounts.models import User
-from uploads.api.authentication import anonymous_user
+from uploads.anonymous import anonymous_user_of
 from uploads.api.methods import SAFE, only
 from uploads.intake.refusals import Refused
 
@@ -20,7 +20,7 @@ from uploads.intake.refusals import Refused
 def page(request: HttpRequest) -> HttpResponse:
     """The page for who is signed in, or acts under the anonymous plan; a sign-in form for everybody else."""
     signed_in = request.user if isinstance(request.user, User) else None
-    user = signed_in or anonymous_user()
+    user = signed_in or anonymous_user_of(request)
     if user is None:
         return render_sign_in(request)
     context = {"account": user, "signed_in": signed_in}

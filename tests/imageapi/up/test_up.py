@@ -225,20 +225,21 @@ def test_a_host_of_another_machine_is_refused(host: str) -> None:
 @pytest.mark.parametrize(
     ("host", "chosen", "plan"),
     [
-        ("127.0.0.1", "", "Enterprise"),
-        ("127.8.8.8", "", "Enterprise"),
-        ("::1", "", "Enterprise"),
-        ("localhost", "", "Enterprise"),
-        ("0.0.0.0", "", ""),
-        ("192.0.2.7", "", ""),
-        ("images.example", "", ""),
-        ("127.0.0.1", "Basic", "Basic"),
-        ("0.0.0.0", "Basic", "Basic"),
+        ("127.0.0.1", None, "Enterprise"),
+        ("127.8.8.8", None, "Enterprise"),
+        ("::1", None, "Enterprise"),
+        ("localhost", None, "Enterprise"),
+        ("127.0.0.1", "", ""),
+        ("127.0.0.1", "none", ""),
+        ("127.0.0.1", "Basic", ""),
+        ("0.0.0.0", None, ""),
+        ("192.0.2.7", None, ""),
+        ("images.example", None, ""),
     ],
 )
-def test_only_this_machine_acts_without_credentials(host: str, chosen: str, plan: str) -> None:
-    environ = {"HOST": host, "IMAGEAPI_ANONYMOUS_PLAN": chosen}
-    assert launch.plan_from(environ).environ["IMAGEAPI_ANONYMOUS_PLAN"] == plan
+def test_only_this_machine_acts_without_credentials(host: str, chosen: str | None, plan: str) -> None:
+    environ = {"HOST": host} | ({} if chosen is None else {"IMAGEAPI_ANONYMOUS_PLAN": chosen})
+    assert launch.plan_from(environ).environ["IMAGEAPI_LOOPBACK_PLAN"] == plan
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from imageapi.cross_origin import CrossOrigin  # noqa: E402
 from imageapi.observability.request_log import Observed  # noqa: E402
 from realtime.longpoll import LongPoll  # noqa: E402
 from realtime.urls import sockets  # noqa: E402
@@ -20,7 +21,7 @@ from uploads.api.single_upload import SingleUploadWait  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": Observed(SingleUploadWait(LongPoll(PooledASGIHandler()))),
+        "http": Observed(CrossOrigin(SingleUploadWait(LongPoll(PooledASGIHandler())))),
         "websocket": SocketAccess(sockets),
     }
 )

@@ -19,6 +19,7 @@ Environment = Mapping[str, str] | None
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_ORIGIN = re.compile(r"https?://[^/?#@*\s]+")
 _PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)")
 
 
@@ -88,6 +89,17 @@ def listing(name: str, default: Default, *, env: Environment = None) -> list[str
     if not items:
         raise BadSetting(name, value, "write one item or more, parted by commas")
     return items
+
+
+def origins(name: str, default: list[str], *, env: Environment = None) -> list[str]:
+    """Origins as browsers write them, parted by commas; `*` stands for all."""
+    found = [item.rstrip("/").lower() for item in listing(name, default, env=env)]
+    for origin in found:
+        if origin != "*" and not (_is_url(origin, ("http", "https")) and _ORIGIN.fullmatch(origin)):
+            raise BadSetting(
+                name, origin, "write origins such as https://app.example, parted by commas, or *"
+            )
+    return found
 
 
 def path(name: str, default: str | Path, *, env: Environment = None) -> Path:

@@ -38,6 +38,7 @@ CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
 DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))
 CHANNELS_REDIS_URL = env.url("CHANNELS_REDIS_URL", REDIS_URL, schemes=("redis", "rediss", "unix"))
+CORS_ORIGINS = env.origins("IMAGEAPI_CORS_ORIGINS", [])
 # A plan that is named holds for everybody; the one that `make up` takes by itself, for this machine.
 ANONYMOUS_FROM_ANYWHERE = "IMAGEAPI_ANONYMOUS_PLAN" in os.environ
 ANONYMOUS_PLAN = env.name_or_none("IMAGEAPI_ANONYMOUS_PLAN", env.text("IMAGEAPI_LOOPBACK_PLAN", ""))
@@ -67,6 +68,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "imageapi.observability.request_log.remember_route",
+    "uploads.origins.without_default_port",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -36,6 +36,13 @@ def broker(values: dict[str, str]) -> Any:
     return env.url("X", "redis://a", ["redis", "unix"], env=values)
 
 
+def origins(values: dict[str, str]) -> Any:
+    return env.origins("X", [], env=values)
+
+
+ORIGINS = "write origins such as https://app.example, parted by commas, or *"
+
+
 def word(values: dict[str, str]) -> Any:
     return env.text("X", None, env=values)
 
@@ -61,6 +68,9 @@ def word(values: dict[str, str]) -> Any:
         (broker, "", "redis://a"),
         (word, " a b ", "a b"),
         (word, "", None),
+        (origins, "https://App.example, http://a:80/", ["https://app.example", "http://a:80"]),
+        (origins, "*", ["*"]),
+        (origins, "", []),
     ],
 )
 def test_it_reads_what_is_allowed(read: Callable[[dict[str, str]], Any], value: str, expected: Any) -> None:
@@ -80,6 +90,10 @@ def test_it_reads_what_is_allowed(read: Callable[[dict[str, str]], Any], value: 
         (flag, "maybe", "X='maybe': write 1 or 0 (also: true, yes, on; false, no, off)"),
         (level, "debug", "X='debug': write one of INFO, DEBUG"),
         (hosts, ",", "X=',': write one item or more, parted by commas"),
+        (origins, "app.example", f"X='app.example': {ORIGINS}"),
+        (origins, "https://app.example/page", f"X='https://app.example/page': {ORIGINS}"),
+        (origins, "https://a.example,null", f"X='null': {ORIGINS}"),
+        (origins, "https://*.example", f"X='https://*.example': {ORIGINS}"),
         (broker, "http://a", "X='http://a': write an address that starts with redis:// or unix://"),
         (broker, "redis:a", "X='redis:a': write an address that starts with redis:// or unix://"),
         (broker, "redis://", "X='redis://': write an address that starts with redis:// or unix://"),

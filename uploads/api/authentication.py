@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -24,6 +23,7 @@ from processing.accounts.models import Plan, User
 from processing.plumbing.joined_rows import Joined
 from processing.plumbing.reader import persistently
 from uploads.anonymous import anonymous_user, anonymous_user_of
+from uploads.origins import is_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -67,21 +67,6 @@ def _of_token(digest: str) -> list[tuple[Any, ...]]:
 @cache
 def _tokens() -> Joined:
     return Joined({"t": AuthToken, "u": User, "p": Plan})
-
-
-def is_foreign(origin: str | None, host: str) -> bool:
-    """Whether a browser sent this from a page of another site."""
-    if not origin:
-        return False
-    return _host_of(origin) != host and origin not in settings.CSRF_TRUSTED_ORIGINS
-
-
-def _host_of(origin: str) -> str | None:
-    """Host and port of an Origin; None of one that is no URL."""
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
 
 
 class BearerAuthentication(TokenAuthentication):

@@ -17,7 +17,7 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from django.db import Error
 
-from processing.accounts.owners import plan_of
+from processing.accounts.models import plan_of
 from processing.jobs import deletion
 from processing.models import Image
 from processing.news import feed

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from processing.accounts.owners import plan_of
+from processing.accounts.models import plan_of
 from processing.models import Event, Image, Job, Status
 from processing.news import feed
 from processing.news.representations import ImageShape, image_shape, job_shape

@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 
 from imageapi.admin import widgets
 from imageapi.admin.readonly import LookOnly
-from processing.accounts import usage
+from processing.accounts import quota
 from processing.accounts.models import User
 from processing.files import link_permits, storage
 from processing.jobs import deletion, derivations, lifecycle
@@ -164,7 +164,7 @@ class ImageAdmin(LookOnly):
 def _derive(owner: User, chosen: set[Any]) -> int:
     recipe = recipe_of(owner.plan)
     with transaction.atomic():
-        usage.hold(owner.id)  # none of them is purged meanwhile
+        quota.hold(owner.id)  # none of them is purged meanwhile
         lacking = [image_id for image_id in derivations.lacking(owner.id, recipe) if image_id in chosen]
         derivations.submit(owner.id, recipe, lacking)
     return len(lacking)

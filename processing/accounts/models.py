@@ -50,3 +50,8 @@ class User(AbstractUser):
     )
 
     REQUIRED_FIELDS: ClassVar = ["plan"]
+
+
+def plan_of(owner_id: int) -> Plan:
+    """The account's plan as it is now: what it lets its owner see."""
+    return Plan.objects.get(users=owner_id)

@@ -1,6 +1,13 @@
-"""The storage quota of an account, taken in one conditional UPDATE."""
+"""The storage quota of an account: a counter on its row that moves in the transactions of the rows it counts.
+
+`used_bytes` are the bytes of every uploaded file in the storage, each content once however many images share
+it. The row's lock also puts in order whatever gives or takes a file that images may share: intake, removal of
+originals, purge.
+"""
 
 from __future__ import annotations
+
+from django.db.models import F
 
 from processing.accounts.models import Plan, User
 
@@ -26,3 +33,28 @@ def take(owner_id: int, size: int) -> Plan | None:
 def locked(owner_id: int) -> User:
     """The account with its plan, its row locked until the transaction ends."""
     return User.objects.select_for_update(no_key=True, of=("self",)).select_related("plan").get(id=owner_id)
+
+
+def hold(owner_id: int) -> None:
+    """Locks the account's row until the end of the transaction. Take it before any image's lock.
+
+    Not against references: rows that name the account are written meanwhile.
+    """
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=owner_id)
+
+
+def admits(owner_id: int, size: int) -> bool:
+    """Whether the plan's quota has room for `size` more bytes; the caller holds the account."""
+    room = F("used_bytes") + size
+    return User.objects.filter(pk=owner_id, plan__storage_quota_bytes__gte=room).exists()
+
+
+def add(owner_id: int, size: int) -> None:
+    """Counts `size` more bytes, whatever the quota; the caller holds the account."""
+    User.objects.filter(pk=owner_id).update(used_bytes=F("used_bytes") + size)
+
+
+def give_back(owner_id: int, size: int) -> None:
+    """Takes `size` bytes off the counter, and holds the account's row."""
+    if size:
+        User.objects.filter(pk=owner_id).update(used_bytes=F("used_bytes") - size)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from processing.accounts import usage
+from processing.accounts import quota
 from processing.files import storage
 from processing.files.discards import discard
 from processing.models import Image, Status
@@ -55,10 +55,10 @@ def keep_all(owner_id: int) -> None:
 
 def _remove(owner_id: int, keys: list[str]) -> int:
     with transaction.atomic():
-        usage.hold(owner_id)
+        quota.hold(owner_id)
         with connection.cursor() as cursor:
             cursor.execute(_LET_GO, [owner_id, keys])
             gone = dict(cursor.fetchall())
-        usage.give_back(owner_id, sum(gone.values()))
+        quota.give_back(owner_id, sum(gone.values()))
         discard(("originals", storage.original_name(key)) for key in gone)
     return len(gone)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from processing.accounts import usage
+from processing.accounts import quota
 from processing.files import storage
 from processing.imaging.canvas.canvas import Canvas, percentages
 from processing.models import Image, Job, Status
@@ -122,9 +122,9 @@ def _write(path: Path, canvas: Canvas, percent: int) -> Drawn:
 def note(image: Image, drawn: Drawn) -> None:
     """Enters the snapshot's bytes in its row and counts them, once, unless another worker has it now."""
     with transaction.atomic():
-        usage.hold(image.owner_id)
+        quota.hold(image.owner_id)
         fresh = Image.objects.filter(
             id=image.id, attempt=image.attempt, status=Status.PROCESSING, has_original=False
         )
         if fresh.update(size=drawn.size, checksum=drawn.checksum, has_original=True):
-            usage.add(image.owner_id, drawn.size)
+            quota.add(image.owner_id, drawn.size)

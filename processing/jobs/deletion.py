@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from processing.accounts import usage
+from processing.accounts import quota
 from processing.files import link_permits, storage
 from processing.files.discards import discard
 from processing.ledger import index_hues
@@ -60,7 +60,7 @@ def _purge_account(owner_id: int) -> int:
     while True:
         with transaction.atomic():
             # An upload of the same bytes waits here, or is seen below.
-            usage.hold(owner_id)
+            quota.hold(owner_id)
             due = _purgeable().of(owner_id).order_by("deleted_at")[:_ROUND]
             images = list(due.select_for_update(skip_locked=True, of=("self",)))
             Image.objects.filter(id__in=[image.id for image in images]).delete()
@@ -91,7 +91,7 @@ def _discard_files(owner_id: int, images: Sequence[Image]) -> None:
     )
     gone = [image for key, image in keys.items() if key not in left]
     discard(("originals", storage.original_name(image.key)) for image in gone)
-    usage.give_back(owner_id, sum(image.size for image in gone if image.has_original))
+    quota.give_back(owner_id, sum(image.size for image in gone if image.has_original))
 
 
 def _files(image: Image) -> Iterator[str]:

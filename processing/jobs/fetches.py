@@ -24,7 +24,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from processing.accounts import usage
+from processing.accounts import quota
 from processing.files import storage
 from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.jobs.lifecycle import wanted
@@ -199,9 +199,9 @@ def _hand_on(image: Image, key: str, fetched: Fetched, shape: Probe) -> bool:
     """Writes what the image is, and sends it to the pixels; whether the bytes under `key` are its own now."""
     with transaction.atomic():
         # Under the account's lock same contents find each other, and the quota is looked at and moved.
-        usage.hold(image.owner_id)
+        quota.hold(image.owner_id)
         first = _twin(image, fetched.checksum)
-        if first is None and not usage.admits(image.owner_id, fetched.size):
+        if first is None and not quota.admits(image.owner_id, fetched.size):
             raise ImageFailed("quota_exceeded", "The account's storage is full.")
         waits = first is not None and first.status != Status.COMPLETED
         changed = Image.objects.filter(id=image.id, status=Status.PENDING, attempt=image.attempt).update(
@@ -219,7 +219,7 @@ def _hand_on(image: Image, key: str, fetched: Fetched, shape: Probe) -> bool:
             sent_at=None if waits else Now(),
         )
         if changed and first is None:
-            usage.add(image.owner_id, fetched.size)
+            quota.add(image.owner_id, fetched.size)
         elif changed and first and image.keeps_original:
             Image.objects.filter(key=first.key, keeps_original=False).update(keeps_original=True)
         if changed and not waits:

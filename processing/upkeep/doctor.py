@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from django.core.files.storage import storages
 from django.db import connection, transaction
 
-from processing.accounts import usage
+from processing.accounts import quota
 from processing.files import storage
 from processing.ledger import move_counters
 from processing.models import UNFINISHED, Discard, Image, Job, Status
 from processing.queue.claims import Claim
-from processing.upkeep import orphans
+from processing.upkeep import orphans, recount
 from processing.webhooks.deliveries import enqueue
 from processing.worker.pipeline import develop
 
@@ -105,10 +105,10 @@ def miscounted_jobs() -> Iterator[Finding]:
 
 def miscounted_accounts() -> Iterator[Finding]:
     """I6, for the bytes an account uses. An upload between the two looks is found right at the second."""
-    for owner_id, _, _ in usage.miscounted():
-        for _, said, found in usage.miscounted(owner_id):
+    for owner_id, _, _ in recount.miscounted():
+        for _, said, found in recount.miscounted(owner_id):
             text = f"account {owner_id} says {said:,} bytes are used; its rows hold {found:,}"
-            yield Finding("I6", text, partial(usage.recount, owner_id))
+            yield Finding("I6", text, partial(recount.recount, owner_id))
 
 
 def orphan_files(older_than: timedelta) -> Iterator[Finding]:
@@ -145,11 +145,11 @@ def _stands(store: str, image: Image) -> bool:
 
 def _forget_original(image: Image) -> bool:
     with transaction.atomic():
-        usage.hold(image.owner_id)
+        quota.hold(image.owner_id)
         rows = Image.objects.filter(key=image.key, has_original=True).exclude(status__in=UNFINISHED)
         forgotten = rows.update(has_original=False)
         if forgotten and not Image.objects.filter(key=image.key, has_original=True).exists():
-            usage.give_back(image.owner_id, image.size)
+            quota.give_back(image.owner_id, image.size)
     return bool(forgotten)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from processing.accounts import quota, usage
+from processing.accounts import quota
 from processing.files import storage
 from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.jobs import lifecycle
@@ -158,7 +158,7 @@ def _write(
             new = [image for image in images if image.duplicate_of is None]
             if any(image.key not in stored for image in new):
                 raise _TwinGone
-            usage.give_back(owner_id, charged - sum(image.size for image in new))
+            quota.give_back(owner_id, charged - sum(image.size for image in new))
             receipt.job, receipt.images = job, images
         receipt.rejected = sorted(rejected, key=lambda item: item["index"])
         if inside:
@@ -202,7 +202,7 @@ def _charge(
         else:
             rejected.append(_over_quota(file, owner))
     charged = owner.plan.storage_quota_bytes - owner.used_bytes - free
-    usage.add(owner_id, charged)
+    quota.add(owner_id, charged)
     return owner.plan, fitting, charged, rejected
 
 

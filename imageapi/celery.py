@@ -29,27 +29,27 @@ app.conf.update(
 # Expires with the next one: a queue that stood still does not fill with rounds nobody needs.
 _HOURLY = {"schedule": 3600.0, "options": {"expires": 3600, "queue": "bulk"}}
 app.conf.beat_schedule = {
-    "sweep": {"task": "processing.tasks.sweep", "schedule": 2.0, "options": {"expires": 4}},
+    "sweep": {"task": "sweep", "schedule": 2.0, "options": {"expires": 4}},
     "plan-changes": {
-        "task": "uploads.tasks.work_off_plan_changes",
+        "task": "work_off_plan_changes",
         "schedule": 2.0,
         "options": {"expires": 4},
     },
     "deliver": {
-        "task": "realtime.tasks.deliver",
+        "task": "deliver_webhooks",
         "schedule": 2.0,
         "options": {"queue": "webhooks", "expires": 4},
     },
     "purge-deliveries": {
-        "task": "realtime.tasks.purge",
+        "task": "purge_deliveries",
         "schedule": 3600.0,
         "options": {"queue": "webhooks", "expires": 3600},
     },
-    "purge": {"task": "processing.tasks.purge", **_HOURLY},
-    "drop-orphans": {"task": "imageapi.tasks.drop_orphans", **_HOURLY},
-    "drop-old-events": {"task": "imageapi.tasks.drop_old_events", **_HOURLY},
-    "drop-old-keys": {"task": "imageapi.tasks.drop_old_keys", **_HOURLY},
-    "drop-left-uploads": {"task": "imageapi.tasks.drop_left_uploads", **_HOURLY},
+    "purge-deleted-images": {"task": "purge_deleted_images", **_HOURLY},
+    "drop-orphans": {"task": "drop_orphans", **_HOURLY},
+    "drop-old-events": {"task": "drop_old_events", **_HOURLY},
+    "drop-old-keys": {"task": "drop_old_keys", **_HOURLY},
+    "drop-left-uploads": {"task": "drop_left_uploads", **_HOURLY},
 }
 app.autodiscover_tasks()
 worker_process_init.connect(pool.guard)

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 
 from imageapi.admin import widgets
 from processing.accounts.models import Plan, User
-from uploads import upgrades
+from processing.jobs import plan_changes
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -72,7 +72,7 @@ class PlanAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and _GIVEN & set(form.changed_data):
-            upgrades.mark_plan(obj)
+            plan_changes.mark_plan(obj)
 
 
 @admin.register(User)
@@ -118,4 +118,4 @@ class AccountAdmin(UserAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and "plan" in form.changed_data:
-            upgrades.mark_account(obj)
+            plan_changes.mark_account(obj)

@@ -16,7 +16,6 @@ from processing.accounts.models import User
 from processing.files import link_permits, storage
 from processing.jobs import deletion, derivations, lifecycle
 from processing.models import Image, Job, Status
-from uploads.intake.intake import recipe_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -162,7 +161,7 @@ class ImageAdmin(LookOnly):
 
 
 def _derive(owner: User, chosen: set[Any]) -> int:
-    recipe = recipe_of(owner.plan)
+    recipe = owner.plan.recipe()
     with transaction.atomic():
         quota.hold(owner.id)  # none of them is purged meanwhile
         lacking = [image_id for image_id in derivations.lacking(owner.id, recipe) if image_id in chosen]

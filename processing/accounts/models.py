@@ -9,6 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from processing.imaging import Recipe
+
 MEGABYTE = 1024 * 1024
 
 
@@ -33,6 +35,10 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def recipe(self) -> Recipe:
+        """What is made of the images of its accounts."""
+        return Recipe(heights=tuple(self.thumbnail_heights))
 
 
 class User(AbstractUser):

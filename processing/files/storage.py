@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import secrets
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -137,15 +136,6 @@ def _drop(store: str, names: Iterable[str]) -> None:
             storages[store].delete(name)
     except StorageUnavailable as error:
         logger.warning("Storage: not removed: %s", error)
-
-
-def drop_abandoned() -> int:
-    """Removes what killed processes have left half-received; returns how many files."""
-    old = time.time() - settings.BODY_SECONDS - 3600
-    left = [path for path in settings.INCOMING_DIR.glob("*") if path.stat().st_mtime < old]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return len(left)
 
 
 def rendition_name(key: str, file: str) -> str:

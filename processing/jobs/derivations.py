@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TASK = "processing.tasks.derive_images"
+TASK = "derive_images"
 _CHUNK = 8
 _MOST = 2000
 # One image at a time is in hand, so a lease is simply as long as an image may take.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TASK = "processing.tasks.process_images"
-FETCH_TASK = "processing.tasks.fetch_image"
+TASK = "process_images"
+FETCH_TASK = "fetch_image"
 ALL_QUEUES = INTERACTIVE, BULK = "interactive", "bulk"
 # Not one of those that make pixels: a slow host holds a thread of the fetching worker, and nobody's pixels.
 FETCH = "fetch"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from processing.models import Image
     from processing.news.push import News
 
-TASK = "realtime.tasks.deliver"
+TASK = "deliver_webhooks"
 QUEUE = "webhooks"
 # What Standard Webhooks proposes: at once, then after these seconds, three and a half days in all.
 PAUSES = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]

@@ -114,4 +114,4 @@ def deliver(stack: Stack, ids: list[str]) -> None:
         app.connection(url.replace("?db=", "?virtual_host=")) as connection,
         app.amqp.Producer(connection) as producer,
     ):
-        app.send_task("processing.tasks.process_images", args=[ids], queue="bulk", producer=producer)
+        app.send_task("process_images", args=[ids], queue="bulk", producer=producer)

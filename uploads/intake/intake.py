@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 
 from processing.accounts import quota
 from processing.files import storage
-from processing.imaging import ImageFailed, Probe, Recipe, probe
+from processing.imaging import ImageFailed, Probe, probe
 from processing.jobs import lifecycle
 from processing.models import Image, Job
 
@@ -32,10 +32,6 @@ class Receipt:
     job: Job | None = None
     images: list[Image] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
-
-
-def recipe_of(plan: Plan) -> Recipe:
-    return Recipe(heights=tuple(plan.thumbnail_heights))
 
 
 def take_in(
@@ -128,7 +124,7 @@ def _store(
 
 def _known(owner_id: int, plan: Plan, files: Sequence[lifecycle.NewImage]) -> set[str]:
     """The checksums of those that need not be stored again."""
-    wanted = lifecycle.wanted(recipe_of(plan), keeps_originals=plan.keeps_original)
+    wanted = lifecycle.wanted(plan.recipe(), keeps_originals=plan.keeps_original)
     return set(Image.objects.twins(owner_id, [file.checksum for file in files], wanted=wanted))
 
 
@@ -150,7 +146,7 @@ def _write(
             job, images = lifecycle.submit(
                 owner_id,
                 kind,
-                recipe_of(plan),
+                plan.recipe(),
                 files,
                 webhook_url=webhook_url,
                 keeps_originals=plan.keeps_original,

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from processing.upkeep.doctor import Finding, findings
 from processing.upkeep.orphans import ORPHAN_AGE
-from uploads.intake.housekeeping import left_uploads
+from uploads.intake.leftovers import left_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ from processing.upkeep import orphans
 from processing.worker import pipeline
 from tests.cast import RECIPE, new_image, person, submitted
 from tests.drawing import photo
-from uploads.intake.housekeeping import drop_left_uploads, drop_old_keys
+from uploads.intake.leftovers import drop_left_uploads, drop_old_keys
 from uploads.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db

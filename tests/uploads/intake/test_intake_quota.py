@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 
 from processing.accounts.models import Plan, User
+from processing.jobs import plan_changes
 from processing.models import Image, Job
 from tests.cast import person
 from tests.drawing import photo
 from tests.keeping import counted_bytes, files, kept_bytes, received, taken_in
-from uploads import upgrades
 from uploads.intake import intake
 from uploads.intake.intake import Receipt
 
@@ -125,14 +125,14 @@ def test_an_upload_sees_the_plan_as_it_is_when_its_rows_are_written() -> None:
 
 
 def test_a_plan_change_is_worked_off_once(alice: User) -> None:
-    upgrades.work_off()
-    assert upgrades.work_off() == 0
+    plan_changes.work_off()
+    assert plan_changes.work_off() == 0
     taken_in(alice, padded(1))
     with_more = Plan.objects.get(name="Premium")
     with_more.thumbnail_heights = [200, 300, 400]
     with_more.save()
-    upgrades.mark_plan(with_more)
-    assert upgrades.work_off() == 1
+    plan_changes.mark_plan(with_more)
+    assert plan_changes.work_off() == 1
     job = Job.objects.get(kind="derive")
     assert (job.total, job.owner_id) == (1, alice.id)
-    assert upgrades.work_off() == 0
+    assert plan_changes.work_off() == 0

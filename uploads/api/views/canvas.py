@@ -26,7 +26,6 @@ from uploads.api.authentication import account
 from uploads.api.base64_parsers import LongFieldsParser, LongFormParser, LongJsonParser, decoded
 from uploads.api.problems import Refused
 from uploads.intake import idempotency
-from uploads.intake.intake import recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +82,7 @@ class CanvasView(APIView):
         with transaction.atomic():
             job = canvas.start(
                 owner.id,
-                recipe_of(owner.plan),
+                owner.plan.recipe(),
                 seeded,
                 webhook_url=webhook_url,
                 keeps_originals=owner.plan.keeps_original,

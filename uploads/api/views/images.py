@@ -21,7 +21,6 @@ from uploads.api.authentication import account
 from uploads.api.pagination import page
 from uploads.api.problems import Refused
 from uploads.api.ranges import answer
-from uploads.intake.intake import recipe_of
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -122,6 +121,6 @@ class CheckView(APIView):
         asked.is_valid(raise_exception=True)
         digests = [checksum.removeprefix("sha256:") for checksum in asked.validated_data["checksums"]]
         plan = account(request).plan
-        wanted = wanted_of(recipe_of(plan), keeps_originals=plan.keeps_original)
+        wanted = wanted_of(plan.recipe(), keeps_originals=plan.keeps_original)
         known = Image.objects.twins(account(request).id, digests, wanted=wanted)
         return Response({"known": {f"sha256:{digest}": str(image.id) for digest, image in known.items()}})

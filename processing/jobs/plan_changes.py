@@ -16,7 +16,6 @@ from processing.accounts.models import User
 from processing.files import link_permits, originals
 from processing.jobs import derivations
 from processing.models import Image
-from uploads.intake.intake import recipe_of
 
 if TYPE_CHECKING:
     from processing.accounts.models import Plan
@@ -53,7 +52,7 @@ def _work_off(user_id: int) -> bool:
         if not plan.allows_links:
             linked = Image.objects.of(user.id).exclude(link_key="")
             link_permits.revoke(list(linked.values_list("id", flat=True)))
-        recipe = recipe_of(plan)
+        recipe = plan.recipe()
         derivations.submit(user.id, recipe, derivations.lacking(user.id, recipe))
         User.objects.filter(id=user.id).update(derived_for=plan.thumbnail_heights)
     return True

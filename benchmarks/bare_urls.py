@@ -12,4 +12,8 @@ def bare(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-urlpatterns = [path("bare", bare), path("", include("uploads.api.urls"))]
+urlpatterns = [
+    path("bare", bare),
+    path("", include("uploads.api.urls")),
+    path("", include("uploads.page.urls")),
+]

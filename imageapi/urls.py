@@ -22,6 +22,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/asyncapi.yaml", asyncapi, name="asyncapi"),
     path("", include("uploads.api.urls")),
+    path("", include("uploads.page.urls")),
 ]
 
 handler400 = "uploads.api.problems.bad_request"

@@ -14,7 +14,7 @@ from django.http.multipartparser import Parser as Parts
 from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
-from uploads.api.problems import Refused
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from uploads.api.problems import Refused
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

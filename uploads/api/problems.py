@@ -32,7 +32,6 @@ __all__ = [
     "CONTENT_TYPE",
     "ProblemFormatter",
     "ProblemHandler",
-    "Refused",
     "bad_request",
     "body",
     "csrf_failure",

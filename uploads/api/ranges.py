@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 
-from uploads.api.problems import Refused, problem_response
+from uploads.api.problems import problem_response
 from uploads.api.streams import stream
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from processing.accounts.models import User
 from uploads.api import throttling
-from uploads.api.problems import Refused
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -14,7 +14,8 @@ from django.http import HttpResponse, JsonResponse
 from processing.models import Status
 from processing.news import push
 from processing.news.representations import as_given
-from uploads.api.problems import Refused, problem_response
+from uploads.api.problems import problem_response
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

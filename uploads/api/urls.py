@@ -9,7 +9,6 @@ from django.urls import URLPattern, path
 from uploads.api.views import accounts, canvas, feed, health, images, jobs, links, media, webhooks
 from uploads.api.views import csv as imgproc
 from uploads.api.views import uploads as upload
-from uploads.page import session, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +54,5 @@ urlpatterns = [
     *either("healthz/live", health.live, "live"),
     *either("healthz/ready", health.ready, "ready"),
     *either("links/<str:token>", links.original, "link"),
-    *either("login", session.enter, "login"),
-    *either("logout", session.leave, "logout"),
-    path("", views.page, name="page"),
     path("media/<str:key>/<str:file>", media.rendition, name="rendition"),
 ]

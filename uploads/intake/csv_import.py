@@ -17,8 +17,8 @@ from processing.jobs import fetches
 from processing.models import Job
 from processing.remote.http import checked_url
 from processing.remote.network import FetchFailed
-from uploads.api.problems import Refused
 from uploads.intake.receiving import shown_name
+from uploads.intake.refusals import Refused
 from uploads.models import CsvRow
 
 if TYPE_CHECKING:

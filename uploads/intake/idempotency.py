@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError
 from django.utils import timezone
 
-from uploads.api.problems import Refused
+from uploads.intake.refusals import Refused
 from uploads.models import IdempotencyKey
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser, DataAndFiles
 
-from uploads.api.problems import Refused
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

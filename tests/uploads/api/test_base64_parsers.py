@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from uploads.api.base64_parsers import LongFieldsParser, LongFormParser, LongJsonParser, decoded
-from uploads.api.problems import Refused
+from uploads.intake.refusals import Refused
 
 DATA = bytes(range(256)) * 3 + b"\xfb\xff"
 TEXT = base64.b64encode(DATA).decode()

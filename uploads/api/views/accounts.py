@@ -13,8 +13,8 @@ from rest_framework.views import APIView
 from processing.models import Image
 from processing.news.representations import instant
 from uploads.api.authentication import account
-from uploads.api.problems import Refused
 from uploads.api.sign_in import sign_in
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -24,8 +24,8 @@ from processing.models import Job
 from processing.news.representations import job_shape
 from uploads.api.authentication import account
 from uploads.api.base64_parsers import LongFieldsParser, LongFormParser, LongJsonParser, decoded
-from uploads.api.problems import Refused
 from uploads.intake import idempotency
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

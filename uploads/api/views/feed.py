@@ -12,7 +12,7 @@ from processing.news import feed
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
 from uploads.api.pagination import number
-from uploads.api.problems import Refused
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -19,8 +19,8 @@ from processing.models import IMAGE_STATUSES, Image
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
 from uploads.api.pagination import page
-from uploads.api.problems import Refused
 from uploads.api.ranges import answer
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -20,9 +20,10 @@ from processing.imaging import FORMATS
 from processing.news.representations import instant
 from uploads.api.authentication import account
 from uploads.api.methods import SAFE, only
-from uploads.api.problems import Refused, problem_response
+from uploads.api.problems import problem_response
 from uploads.api.ranges import answer
 from uploads.api.views.images import own_image
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -49,7 +49,7 @@ class PlanAdmin(admin.ModelAdmin):
     search_fields = ("name",)
 
     class Media:
-        css: ClassVar = {"all": ["uploads/admin.css"]}
+        css: ClassVar = {"all": ["uploads/styles/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
         return super().get_queryset(request).annotate(accounts=Count("users"))
@@ -102,7 +102,7 @@ class AccountAdmin(UserAdmin):
     )
 
     class Media:
-        css: ClassVar = {"all": ["uploads/admin.css"]}
+        css: ClassVar = {"all": ["uploads/styles/admin.css"]}
 
     @admin.display(description="Storage used", ordering="used_bytes")
     def usage(self, user: User) -> SafeString | str:

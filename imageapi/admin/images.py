@@ -77,7 +77,7 @@ class ImageAdmin(LookOnly):
     )
 
     class Media:
-        css: ClassVar = {"all": ["uploads/admin.css"]}
+        css: ClassVar = {"all": ["uploads/styles/admin.css"]}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Image], search_term: str

@@ -45,7 +45,7 @@ class JobAdmin(LookOnly):
     )
 
     class Media:
-        css: ClassVar = {"all": ["uploads/admin.css"]}
+        css: ClassVar = {"all": ["uploads/styles/admin.css"]}
 
     @admin.display(description="Id", ordering="id")
     def short_id(self, job: Job) -> SafeString:

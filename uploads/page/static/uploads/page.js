@@ -1,18 +1,18 @@
 /** Puts the page together. */
 
-import { insist, request } from "./api.js";
-import { follow, mountExtras } from "./extras.js";
-import { Feed } from "./feed.js";
-import { gather, inPieces, isPicture } from "./gather.js";
-import { Grid } from "./grid.js";
-import { HueDial, hueName } from "./hue.js";
-import { JobFollower } from "./jobs.js";
-import { Progress } from "./progress.js";
-import { Link } from "./socket.js";
-import { Toasts } from "./toast.js";
-import { UploadQueue } from "./uploads.js";
-import { Viewer } from "./viewer.js";
-import { plural } from "./words.js";
+import { insist, request } from "./shared/api.js";
+import { follow, mountExtras } from "./panels/panels.js";
+import { Feed } from "./wall/feed.js";
+import { gather, inPieces, isPicture } from "./sending/gather.js";
+import { Grid } from "./wall/grid.js";
+import { HueDial, hueName } from "./wall/hue.js";
+import { JobFollower } from "./sending/jobs.js";
+import { Progress } from "./sending/progress.js";
+import { Link } from "./shared/socket.js";
+import { Toasts } from "./shared/toast.js";
+import { UploadQueue } from "./sending/uploads.js";
+import { Viewer } from "./wall/viewer.js";
+import { plural } from "./shared/words.js";
 
 const $ = (id) => document.getElementById(id);
 const POLL_MS = 2500;

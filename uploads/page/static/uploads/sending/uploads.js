@@ -3,7 +3,7 @@
  * Idempotency-Key, so that one whose answer was lost is sent again without harm. No DOM in here.
  */
 
-import { Problem, csrf, delay, pause, problemOf } from "./api.js";
+import { Problem, csrf, delay, pause, problemOf } from "../shared/api.js";
 
 const MOST_FILES = 16;
 const MOST_BYTES = 16 * 1024 * 1024;

@@ -1,8 +1,8 @@
 /** The card that shows how far the uploads are: all of them, each of them, and what failed and why. */
 
-import { element } from "./element.js";
+import { element } from "../shared/element.js";
 import { FileList } from "./files.js";
-import { duration, number, plural } from "./words.js";
+import { duration, number, plural } from "../shared/words.js";
 
 const DRAW_MS = 120;
 const ANNOUNCE_MS = 10_000;

@@ -1,12 +1,12 @@
 /** A panel that takes a CSV of image addresses, shows how it goes, and gives the CSV with the results. */
 
-import { element } from "./element.js";
+import { element } from "../shared/element.js";
 
 const HEADER = "S. No.,Product Name,Input Image Urls";
 // More lines than these help nobody to mend a file: the first ones say what is wrong with all.
 const MOST_SHOWN = 50;
 
-/** Builds the panel into `section`; `api` is that of extras.js. Gives the panel, for files dropped on the page. */
+/** Builds the panel into `section`; `api` is that of panels.js. Gives the panel, for files dropped on the page. */
 export function mount(section, api) {
   return new Panel(section, api);
 }

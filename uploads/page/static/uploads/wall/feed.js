@@ -3,8 +3,8 @@
  * while there is no socket. Newest first; ids are UUIDv7, so their order as text is that of time.
  */
 
-import { request } from "./api.js";
-import { Link } from "./socket.js";
+import { request } from "../shared/api.js";
+import { Link } from "../shared/socket.js";
 
 const PAGE = 20;
 

@@ -20,7 +20,7 @@
  *   toast(text)                                   shows it for a few seconds
  */
 
-import { Link } from "./socket.js";
+import { Link } from "../shared/socket.js";
 
 /** Follows one job by its own socket; after a lost connection it goes on behind the last event seen. */
 export function follow(job, { images = () => {}, finished = () => {} }) {

@@ -1,9 +1,9 @@
 /** One picture, large: its facts, its colours, its neighbours. */
 
-import { element } from "./element.js";
-import { drawThumbhash } from "./thumbhash.js";
+import { element } from "../shared/element.js";
+import { drawThumbhash } from "../shared/thumbhash.js";
 import { hueName } from "./hue.js";
-import { bytes } from "./words.js";
+import { bytes } from "../shared/words.js";
 
 export class Viewer {
   /** `grid` knows the neighbours; `remove(id)` and `turnTo(hue)` are wishes of the user. */

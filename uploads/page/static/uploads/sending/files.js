@@ -1,7 +1,7 @@
 /** The list of files with a bar each: thousands of lines, of which only those on the screen exist. */
 
-import { element } from "./element.js";
-import { bytes } from "./words.js";
+import { element } from "../shared/element.js";
+import { bytes } from "../shared/words.js";
 
 const HEIGHT = 44;
 const MOST_PREVIEW = 8e6; // bytes of a file that a browser may be asked to decode for one small picture

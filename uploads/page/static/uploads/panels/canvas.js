@@ -1,6 +1,6 @@
 /** A panel that starts a canvas and shows it filling, live. */
 
-import { element } from "./element.js";
+import { element } from "../shared/element.js";
 
 const MAX_SIDE = 4096;
 // Above this the panel shows the `web` rendition: nobody sees single pixels there, and it is far smaller.
@@ -12,7 +12,7 @@ const FIELDS = [
   { name: "granular", label: "Picture every, %", max: 100, value: 2 },
 ];
 
-/** Builds the panel into `section`; `api` is that of extras.js. A canvas under way is shown at once. */
+/** Builds the panel into `section`; `api` is that of panels.js. A canvas under way is shown at once. */
 export function mount(section, api) {
   new Panel(section, api).pickUp();
 }

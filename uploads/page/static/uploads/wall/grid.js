@@ -3,8 +3,8 @@
  * a new picture goes into the shortest one, on top of what is older there, and only that column moves.
  */
 
-import { element } from "./element.js";
-import { drawThumbhash } from "./thumbhash.js";
+import { element } from "../shared/element.js";
+import { drawThumbhash } from "../shared/thumbhash.js";
 
 const GAP = 10;
 const MARGIN = 700; // pixels above and below the screen that are filled, too

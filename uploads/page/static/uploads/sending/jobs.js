@@ -3,7 +3,7 @@
  * job's log, after the last event seen (`since`). So a lost socket, or a restarted server, loses nothing.
  */
 
-import { request } from "./api.js";
+import { request } from "../shared/api.js";
 
 const ENDED = new Set(["completed", "failed", "aborted"]);
 // A job that was silent for this long is asked, even while the socket seems to live.

@@ -11,6 +11,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
+# What tests share asserts too: a failure says what was compared only where pytest has rewritten it.
+pytest.register_assert_rewrite("tests.api", "tests.faults.driver")
+
 HOME = Path(tempfile.mkdtemp(prefix="imageapi-tests-"))
 HOME.chmod(0o711)  # the embedded PostgreSQL runs as another user where the tests run as root
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)

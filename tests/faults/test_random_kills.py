@@ -86,14 +86,26 @@ class Killer(threading.Thread):
         self.stack = stack
         self.random = random.Random(seed)
         self.over = threading.Event()
-        self.killed: list[str] = []
+        self.killed: list[tuple[float, str]] = []
+
+    def told(self) -> str:
+        """Whom it killed, how often, and when: seconds after it began."""
+        names = [victim for _, victim in self.killed]
+        counts = ", ".join(f"{names.count(victim)} {victim}" for victim in sorted(set(names)))
+        return f"killed: {counts} ({', '.join(f'{when:.1f} {victim}' for when, victim in self.killed)})"
 
     def run(self) -> None:
+        began = time.monotonic()
         while not self.over.wait(EVERY):
             victim = self.random.choice(["pool child", "worker", "web server", "redis"])
             with suppress(psutil.NoSuchProcess, ValueError, OSError, redis.RedisError):
                 if self.kill_one(victim):
-                    self.killed.append(victim)
+                    self.killed.append((time.monotonic() - began, victim))
+
+    def stop(self) -> None:
+        self.over.set()
+        if self.is_alive():
+            self.join()
 
     def kill_one(self, victim: str) -> bool:
         if victim == "web server":
@@ -122,9 +134,10 @@ def numbered(number: int) -> bytes:
     return drawn()[:20] + b"\xff\xfe\x00\x0a" + f"{number:08d}".encode() + drawn()[20:]
 
 
-def disturbed(stack: Stack, files: list[tuple[str, bytes]], seed: int | None) -> tuple[float, list[str], int]:
-    """One run; seconds from the upload to the last event, who was killed, how often the client connected."""
-    killer = Killer(stack, seed or 0)
+def disturbed(
+    stack: Stack, files: list[tuple[str, bytes]], seed: int | None, killer: Killer
+) -> tuple[float, int]:
+    """One run; seconds from the upload to the last event, and how often the client connected."""
     with client_of(stack, retries=20) as api:
         started = time.monotonic()
         answer = api.batch(files)
@@ -136,13 +149,11 @@ def disturbed(stack: Stack, files: list[tuple[str, bytes]], seed: int | None) ->
             killer.start()
         following.join(900)
         seconds = time.monotonic() - started
-        killer.over.set()
-        if killer.is_alive():
-            killer.join()
-        assert not following.is_alive(), f"seed {seed}, not finished after {seconds:.0f} s: {killer.killed}"
+        killer.stop()
+        assert not following.is_alive(), f"not finished after {seconds:.0f} s"
     assert len(follower.told) == len(set(follower.told)) == len(files), "told twice, or never"
     check(stack, follower, len(files))
-    return seconds, killer.killed, follower.connects
+    return seconds, follower.connects
 
 
 def check(stack: Stack, follower: Follower, count: int) -> None:
@@ -169,10 +180,14 @@ def test_random_kills_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     with Stack(tmp_path / "home") as stack:
         for run, seed in enumerate([None, *SEEDS]):
             files = [(f"{n}.jpg", numbered(run * COUNT + n)) for n in range(COUNT)]
-            seconds, killed, connects = disturbed(stack, files, seed)
-            name = "undisturbed" if seed is None else f"seed {seed}"
-            counts = ", ".join(f"{killed.count(victim)} {victim}" for victim in sorted(set(killed)))
-            with capsys.disabled():
-                print(f"\n{name:12} {seconds:6.1f} s  {connects:3} connects; killed: {counts}", flush=True)
+            killer = Killer(stack, seed or 0)
+            seconds, connects = float("nan"), 0
+            try:
+                seconds, connects = disturbed(stack, files, seed, killer)
+            finally:  # a failure is explained by who was killed, and when
+                killer.stop()
+                name = "undisturbed" if seed is None else f"seed {seed}"
+                with capsys.disabled():
+                    print(f"\n{name:12} {seconds:6.1f} s  {connects:3} connects; {killer.told()}", flush=True)
         wait_until_ready(stack)
         assert leftovers(stack) == []

@@ -72,7 +72,7 @@ WITH v AS (
         placeholder = s.placeholder, renditions = s.renditions, losses = s.losses,
         lease_until = NULL, finished_at = now()
     FROM settled s JOIN processing_job done ON done.id = s.job_id
-    WHERE i.duplicate_of_id = s.id AND i.status IN ('pending', 'processing')
+    WHERE i.key = s.key AND i.id <> s.id AND i.status = 'pending'
       AND done.recipe = (SELECT recipe FROM processing_job own WHERE own.id = i.job_id)
     RETURNING i.*
 ), changed AS (
@@ -130,11 +130,11 @@ def settle(outcomes: Sequence[Outcome]) -> list[Image]:
     return changed
 
 
-def index_hues(image_id: uuid.UUID) -> None:
-    """Enters the hues of an image that comes back into the feed."""
+def index_hues(image_ids: Sequence[uuid.UUID]) -> None:
+    """Enters the hues of images that come back into the feed."""
     with connection.cursor() as cursor:
-        images = "(SELECT * FROM processing_image WHERE id = %s)"
-        cursor.execute(_INDEX_HUES.format(images=images), [image_id])
+        images = "(SELECT * FROM processing_image WHERE id = ANY(%s::uuid[]))"
+        cursor.execute(_INDEX_HUES.format(images=images), [list(map(str, image_ids))])
 
 
 def record(changed: Iterable[Image], *, undone: bool = False) -> None:

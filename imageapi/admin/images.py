@@ -146,14 +146,13 @@ class ImageAdmin(LookOnly):
 
     @admin.action(description="Delete softly", permissions=["manage"])
     def delete_softly(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
-        _tell(request, sum(deletion.delete(image) for image in queryset.filter(deleted_at=None)), "deleted")
+        chosen = queryset.filter(deleted_at=None).values_list("id", flat=True)
+        _tell(request, deletion.delete_all(list(chosen)), "deleted")
 
     @admin.action(description="Restore", permissions=["manage"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
-        deleted = list(queryset.exclude(deleted_at=None))
-        for image in deleted:
-            deletion.restore(image)
-        _tell(request, len(deleted), "restored")
+        chosen = queryset.exclude(deleted_at=None).values_list("id", flat=True)
+        _tell(request, deletion.restore_all(list(chosen)), "restored")
 
     @admin.action(description="Revoke expiring links", permissions=["manage"])
     def revoke_links(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -18,30 +18,89 @@ from processing.models import UNFINISHED, Image, ImageHue, ImageQuerySet, Job
 from processing.news.push import announce_removed, announce_restored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import uuid
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _ROUND = 500
 
 
+# The first of several images of the same bytes is the one the others name: one that is deleted hands that on.
+_HAND_ON = """
+WITH heir AS (
+    SELECT DISTINCT ON (duplicate_of_id) duplicate_of_id AS gone, id FROM processing_image
+    WHERE duplicate_of_id = ANY(%s::uuid[]) AND deleted_at IS NULL ORDER BY duplicate_of_id, id
+)
+UPDATE processing_image i SET duplicate_of_id = NULLIF(heir.id, i.id)
+FROM heir WHERE i.duplicate_of_id = heir.gone
+"""
+
+
 def delete(image: Image) -> bool:
     """Takes the image out of lists, feeds and links; False where it was already."""
-    with transaction.atomic():
-        changed = Image.objects.filter(id=image.id, deleted_at=None).update(deleted_at=timezone.now())
-        ImageHue.objects.filter(owner=image.owner_id, image=image).delete()
-        link_permits.revoke([image.id])
-        if changed:
-            transaction.on_commit(lambda: announce_removed(image.owner_id, [image.id]))
-    return bool(changed)
+    return bool(delete_all([image.id]))
+
+
+def delete_all(image_ids: Sequence[uuid.UUID]) -> int:
+    """The same for many, some hundred in a transaction; returns how many were not deleted before."""
+    return sum(_delete(some) for some in _rounds(image_ids))
 
 
 def restore(image: Image) -> None:
     """Undoes `delete`, as long as the row is there; links made before stay revoked."""
+    restore_all([image.id])
+
+
+def restore_all(image_ids: Sequence[uuid.UUID]) -> int:
+    """The same for many, some hundred in a transaction; returns how many there still were."""
+    return sum(_restore(some) for some in _rounds(image_ids))
+
+
+def _rounds(image_ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
+    for start in range(0, len(image_ids), _ROUND):
+        yield image_ids[start : start + _ROUND]
+
+
+def _delete(image_ids: Sequence[uuid.UUID]) -> int:
     with transaction.atomic():
-        image = Image.objects.select_for_update().get(id=image.id)
-        image.deleted_at = None
-        image.save(update_fields=["deleted_at"])
-        index_hues(image.id)
-        transaction.on_commit(lambda: announce_restored(image.owner_id, [image.id]))
+        gone = _locked(image_ids).filter(deleted_at=None)
+        by_owner = _by_owner(gone)
+        ids = [image_id for some in by_owner.values() for image_id in some]
+        Image.objects.filter(id__in=ids).update(deleted_at=timezone.now())
+        with connection.cursor() as cursor:
+            cursor.execute(_HAND_ON, [list(map(str, ids))])
+        ImageHue.objects.filter(image__in=image_ids).delete()
+        link_permits.revoke(image_ids)
+        transaction.on_commit(lambda: _announce(announce_removed, by_owner))
+    return len(ids)
+
+
+def _restore(image_ids: Sequence[uuid.UUID]) -> int:
+    with transaction.atomic():
+        by_owner = _by_owner(_locked(image_ids))
+        ids = [image_id for some in by_owner.values() for image_id in some]
+        Image.objects.filter(id__in=ids).update(deleted_at=None)
+        index_hues(ids)
+        transaction.on_commit(lambda: _announce(announce_restored, by_owner))
+    return len(ids)
+
+
+def _locked(image_ids: Sequence[uuid.UUID]) -> ImageQuerySet:
+    images: ImageQuerySet = Image.objects.select_for_update(no_key=True).filter(id__in=image_ids)
+    return images.order_by("id")
+
+
+def _by_owner(images: ImageQuerySet) -> dict[int, list[uuid.UUID]]:
+    found: dict[int, list[uuid.UUID]] = {}
+    for image_id, owner_id in images.values_list("id", "owner_id"):
+        found.setdefault(owner_id, []).append(image_id)
+    return found
+
+
+def _announce(
+    tell: Callable[[int, Sequence[uuid.UUID]], None], by_owner: Mapping[int, Sequence[uuid.UUID]]
+) -> None:
+    for owner_id, image_ids in by_owner.items():
+        tell(owner_id, image_ids)
 
 
 def purge() -> int:

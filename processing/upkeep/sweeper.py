@@ -44,7 +44,7 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
                 WHEN i.checksum = '' AND (SELECT kind FROM processing_job WHERE id = i.job_id) = 'csv'
                 THEN %(unfetched)s ELSE %(forgotten)s END)))
       AND NOT EXISTS (SELECT 1 FROM processing_image first
-          WHERE first.id = i.duplicate_of_id AND first.status IN ('pending', 'processing'))
+          WHERE first.key = i.key AND first.id < i.id AND first.status IN ('pending', 'processing'))
     ORDER BY i.id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ) RETURNING *
 """

@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from processing.accounts.models import User
 from processing.files import link_permits, storage
 from processing.jobs import deletion
 from processing.models import Image
-from tests.cast import person
+from tests.cast import person, submitted
 from tests.drawing import photo
-from tests.keeping import counted_bytes, files, kept_bytes, made, taken_in
+from tests.keeping import counted_bytes, files, fresh, kept_bytes, made, taken_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,3 +98,36 @@ def test_a_deleted_image_gets_no_permit_and_leaves_none_behind() -> None:
     before = files("originals")
     assert link_permits.permit(image) is None
     assert files("originals") == before
+
+
+def test_the_twin_of_a_deleted_image_is_the_first_of_its_bytes_from_there_on() -> None:
+    alice = person("alice")
+    first, second, third = made(taken_in(alice, *[photo(7, 60, 40)] * 3))
+    deletion.delete(first)
+    second, third = fresh([second, third])
+    assert (second.duplicate_of_id, third.duplicate_of_id) == (None, second.id)
+    assert Image.objects.twins(alice.id, [first.checksum])[first.checksum].id == second.id
+    [fourth] = made(taken_in(alice, photo(7, 60, 40)))
+    assert (fourth.duplicate_of_id, fourth.key) == (second.id, first.key)
+    assert counted_bytes(alice) == kept_bytes(alice) == first.size
+
+
+def test_one_that_waits_for_a_deleted_twin_is_finished_with_it() -> None:
+    first, second = taken_in(person("alice"), *[photo(8, 60, 40)] * 2)
+    deletion.delete(first)
+    made([first])
+    [second] = fresh([second])
+    assert (second.status, second.duplicate_of_id) == ("completed", None)
+
+
+def test_many_are_deleted_and_restored_in_a_few_statements(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    alice, bob = person("alice"), person("bob")
+    ids = [image.id for owner in (alice, bob) for image in submitted(owner, 550)[1]]
+    with django_assert_max_num_queries(3 * 12):
+        assert deletion.delete_all(ids) == len(ids)
+    assert deletion.delete_all(ids) == 0
+    with django_assert_max_num_queries(3 * 6):
+        assert deletion.restore_all(ids) == len(ids)
+    assert Image.objects.visible().count() == len(ids)

@@ -85,6 +85,7 @@ class FaultProxy:
         self.fault: Fault = lambda *_: None
         self.count = 0
         self.faults = 0
+        self.sent = 0
         self.lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
@@ -152,6 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length if head and length else len(content)))
         self.end_headers()
         if not head:
+            self.server.proxy.sent += len(content)
             self.wfile.write(content[: len(content) // 2] if cut else content)
         self.close_connection = self.close_connection or cut
 

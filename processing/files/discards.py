@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from django.core.files.storage import storages
 from django.db import transaction
-from django.db.models.functions import Now
+from django.utils import timezone
 
-from processing.models import Discard
+from processing.models import Discard, Pulse
+from processing.plumbing.circuit_breaker import Fuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,30 +20,51 @@ logger = logging.getLogger(__name__)
 
 # Younger ones are still in the hands of whoever discarded them.
 _LEFT_BEHIND = timedelta(seconds=10)
+# After a failure: a storage that hangs takes one worker for one request, not all of them for each file.
+_PAUSE = timedelta(minutes=1)
 _MOST = 1000
+_fuse = Fuse(_PAUSE.total_seconds())
+
+# Whoever takes rows puts them off for the others.
+_TAKE = """
+UPDATE processing_discard SET due_at = now() + %(pause)s WHERE id IN (
+    SELECT id FROM processing_discard WHERE due_at <= now()
+    ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+) RETURNING *
+"""
 
 
 def discard(files: Iterable[tuple[str, str]]) -> None:
     """Notes (store, name) pairs for removal. Call it in the transaction after which no row names them."""
+    due_at = timezone.now() + _LEFT_BEHIND
     rows = Discard.objects.bulk_create(
-        [Discard(store=store, name=name) for store, name in sorted(set(files))]
+        [Discard(store=store, name=name, due_at=due_at) for store, name in sorted(set(files))]
     )
     if rows:
         transaction.on_commit(lambda: _remove(rows))
 
 
 def clear() -> int:
-    """Removes what was left behind; returns how many files are gone."""
-    return _remove(list(Discard.objects.filter(created_at__lt=Now() - _LEFT_BEHIND).order_by("id")[:_MOST]))
+    """Removes what was left behind, one caller of all at a time; returns how many files are gone."""
+    if not Pulse.objects.taken("discards", _PAUSE):
+        return 0
+    gone = _remove(list(Discard.objects.raw(_TAKE, {"pause": _PAUSE, "most": _MOST})))
+    if not _fuse.blown:
+        Pulse.objects.leave("discards")
+    return gone
 
 
 def _remove(rows: Sequence[Discard]) -> int:
+    """Stops at the first failure: the next file lies in the same storage."""
     gone = []
     for row in rows:
+        if _fuse.blown:
+            break
         try:
             storages[row.store].delete(row.name)
         except OSError as error:
             logger.warning("%s is not removed yet, the sweeper tries again: %s", row, error)
+            _fuse.blow()
         else:
             gone.append(row.id)
     Discard.objects.filter(id__in=gone).delete()

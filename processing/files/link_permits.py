@@ -33,8 +33,11 @@ class Permit:
     checksum: str
 
 
+PERMITS = "links"
+
+
 def permit_name(link_key: str) -> str:
-    return f"links/{link_key[:2]}/{link_key}"
+    return f"{PERMITS}/{link_key[:2]}/{link_key}"
 
 
 def permit(image: Image) -> str | None:

@@ -6,6 +6,7 @@ with time limits and bounded retries, and every failure is an OSError: the pipel
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import tempfile
@@ -25,7 +26,7 @@ from urllib3.exceptions import HTTPError
 from processing.files.storage import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from django.core.files.base import File
 
@@ -122,6 +123,26 @@ class Objects(S3Storage):
                 client.put_object(**given, **parameters, Body=content.read())
         return name
 
+    def open_part(self, name: str, part: range) -> IO[bytes]:
+        """Raises FileNotFoundError; an empty part only asks whether it is there."""
+        if not part:
+            if not self.exists(name):
+                raise FileNotFoundError(f"There is no object {name}.")
+            return io.BytesIO()
+        return io.BufferedReader(_Part(self, name, part), _PIECE)
+
+    def ask_part(self, name: str, part: range) -> Any:
+        """The body of a part's bytes, as they come."""
+        asked = f"bytes={part.start}-{part.stop - 1}"
+        with _as_os_errors(name):
+            return self.client(self.endpoint_url).get_object(
+                Bucket=self.bucket_name, Key=self._key(name), Range=asked
+            )["Body"]
+
+    def save_all(self, files: Iterable[tuple[str, File[Any]]]) -> None:
+        for name, content in files:
+            self.save(name, content)
+
     def _open(self, name: str, mode: str = "rb") -> IO[bytes]:
         file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         try:
@@ -156,6 +177,46 @@ class Objects(S3Storage):
                     raise StorageUnavailable(f"{key} took longer than {_READ_SECONDS:.0f} s")
         finally:
             body.close()
+
+
+class _Part(io.RawIOBase):
+    """Some bytes of an object, fetched while they are read; a body that breaks off is asked for the rest."""
+
+    def __init__(self, store: Objects, name: str, part: range) -> None:
+        super().__init__()
+        self._store, self._name, self._left = store, name, part
+        self._body = store.ask_part(name, part)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        for left in reversed(range(_READS)):
+            try:
+                data = self._read(len(into))
+                into[: len(data)] = data
+                return len(data)
+            except OSError as error:
+                if not left:
+                    raise
+                logger.warning("Storage: %s broke off, asking for the rest: %s", self._name, error)
+                self._body.close()
+                self._body = self._store.ask_part(self._name, self._left)
+        return 0
+
+    def _read(self, most: int) -> bytes:
+        most = min(most, len(self._left))
+        with _as_os_errors(self._name):
+            data: bytes = self._body.read(most)
+        if most and not data:
+            raise StorageUnavailable(f"{self._name} ended {len(self._left):,} bytes too early")
+        self._left = self._left[len(data) :]
+        return data
+
+    def close(self) -> None:
+        if not self.closed:
+            self._body.close()
+        super().close()
 
 
 @contextmanager

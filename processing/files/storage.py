@@ -14,7 +14,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, storages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,11 @@ class Files(FileSystemStorage):
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
+
+    def open_part(self, name: str, part: range) -> BinaryIO:
+        file = Path(self.path(name)).open("rb")  # noqa: SIM115
+        file.seek(part.start)
+        return file
 
     def _save(self, name: str, content: File[Any]) -> str:
         path = Path(self.path(name))
@@ -66,9 +71,41 @@ class Files(FileSystemStorage):
 
 
 class DurableFiles(Files):
-    """Files that a 2xx answer stands for: on the disk before the row is committed."""
+    """Files that a 2xx answer stands for: on the disk, with their names, before the row is committed."""
 
     durable = True
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        self.save_all([(name, content)])
+        return name
+
+    def save_all(self, files: Iterable[tuple[str, File[Any]]]) -> None:
+        """Saves many: all the names first, then each folder once, so that the journal is written once."""
+        folders: set[Path] = set()
+        for name, content in files:
+            folder = Path(self.path(name)).parent
+            if folder not in folders:
+                folders.update(_made(folder))
+            super()._save(name, content)
+        for folder in folders:
+            _sync(folder)
+
+
+def _made(folder: Path) -> Iterator[Path]:
+    """The folder, made where it is not there; then those that hold a folder just made."""
+    yield folder
+    if not folder.exists():
+        yield from _made(folder.parent)
+        folder.mkdir(exist_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """A file's bytes may be on the disk and its name not: that is in the folder."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 class TemporaryFile(File):
@@ -93,12 +130,25 @@ def original_name(key: str) -> str:
 
 def put_original(key: str, path: Path) -> None:
     """Takes over the file at `path`."""
-    storages["originals"].save(original_name(key), TemporaryFile(path))
+    put_originals([(key, path)])
+
+
+def put_originals(files: Iterable[tuple[str, Path]]) -> None:
+    """Takes over files, each under its key; they are there, also after a power cut, when it returns."""
+    storages["originals"].save_all((original_name(key), TemporaryFile(path)) for key, path in files)
 
 
 def open_original(key: str) -> BinaryIO:
     """Raises FileNotFoundError where there is none."""
     return cast("BinaryIO", storages["originals"].open(original_name(key), "rb"))
+
+
+def open_original_part(key: str, part: range) -> BinaryIO:
+    """The file where these of its bytes begin, of which no others are fetched from an object store.
+
+    Raises FileNotFoundError where there is none.
+    """
+    return cast("BinaryIO", storages["originals"].open_part(original_name(key), part))
 
 
 def put_private(name: str, data: bytes) -> None:

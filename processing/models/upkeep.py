@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Discard(models.Model):
@@ -16,9 +22,29 @@ class Discard(models.Model):
     store = models.CharField(max_length=12)
     name = models.CharField(max_length=255)
     created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now(), help_text="When the sweeper may remove it.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["due_at"], name="discard_due")]
 
     def __str__(self) -> str:
         return f"{self.store}/{self.name}"
+
+
+class PulseQuerySet(models.QuerySet["Pulse"]):
+    def beat(self, name: str) -> None:
+        """Notes that it lives; two that do so at once, also the first time, do not meet."""
+        pulse = Pulse(name=name, beat_at=timezone.now())
+        self.bulk_create([pulse], update_conflicts=True, unique_fields=["name"], update_fields=["beat_at"])
+
+    def taken(self, name: str, lease: timedelta) -> bool:
+        """Whether the caller alone does `name` now, until `leave`, or `lease` is over."""
+        self.bulk_create([Pulse(name=name, beat_at=_LONG_AGO)], ignore_conflicts=True)
+        now = timezone.now()
+        return bool(self.filter(name=name, beat_at__lte=now).update(beat_at=now + lease))
+
+    def leave(self, name: str) -> None:
+        self.filter(name=name).update(beat_at=timezone.now())
 
 
 class Pulse(models.Model):
@@ -26,6 +52,8 @@ class Pulse(models.Model):
 
     name = models.CharField(max_length=20, primary_key=True)
     beat_at = models.DateTimeField()
+
+    objects: ClassVar = PulseQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -12,6 +12,7 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.utils import timezone
 
+from processing.files.link_permits import PERMITS, permit_name
 from processing.models import UNFINISHED, Image
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def orphans(older_than: timedelta) -> Iterator[Orphan]:
     """Files of the storage that no row names, written longer ago than `older_than`."""
     before = timezone.now() - older_than
     yield from _orphan_originals(before)
+    yield from _orphan_permits(before)
     yield from _orphan_renditions(before)
 
 
@@ -77,6 +79,15 @@ def _orphan_originals(before: datetime) -> Iterator[Orphan]:
             kept = Image.objects.filter(key__in=names, has_original=True).values_list("key", flat=True)
             for name in set(names).difference(kept):
                 yield from _if_old(Orphan("originals", f"{folder}/{name}"), before)
+
+
+def _orphan_permits(before: datetime) -> Iterator[Orphan]:
+    """Permits whose request was killed before a row named them: no link knows them, and none ever will."""
+    for folder in _folders("originals", PERMITS):
+        for names in _rounds(_list("originals", f"{PERMITS}/{folder}")[1]):
+            kept = Image.objects.filter(link_key__in=names).values_list("link_key", flat=True)
+            for name in set(names).difference(kept):
+                yield from _if_old(Orphan("originals", permit_name(name)), before)
 
 
 def _orphan_renditions(before: datetime) -> Iterator[Orphan]:
@@ -110,8 +121,8 @@ def _if_old(orphan: Orphan, before: datetime) -> Iterator[Orphan]:
         pass
 
 
-def _folders(store: str) -> list[str]:
-    return [folder for folder in sorted(_list(store, "")[0]) if _FOLDER.fullmatch(folder)]
+def _folders(store: str, below: str = "") -> list[str]:
+    return [folder for folder in sorted(_list(store, below)[0]) if _FOLDER.fullmatch(folder)]
 
 
 def _list(store: str, folder: str) -> tuple[list[str], list[str]]:

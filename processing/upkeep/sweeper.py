@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models.functions import Now
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from processing.files import discards, originals
@@ -52,7 +51,7 @@ UPDATE processing_image SET sent_at = now() WHERE id IN (
 
 def sweep() -> int:
     """One round; returns how many images were sent again or given up."""
-    Pulse.objects.update_or_create(name="sweep", defaults={"beat_at": timezone.now()})
+    Pulse.objects.beat("sweep")
     patience = forgotten_after(*dispatch.ALL_QUEUES)
     given_up = give_up() + fetches.give_up(_MOST)
     again = send_forgotten(patience) + derivations.sweep(patience) + canvas_turns.give_stalled()

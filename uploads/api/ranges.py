@@ -45,14 +45,17 @@ def part_of(header: str, size: int) -> range | None:
 
 
 def answer(
-    request: HttpRequest, open_file: Callable[[], BinaryIO], *, size: int, content_type: str, etag: str
+    request: HttpRequest, open_part: Callable[[range], BinaryIO], *, size: int, content_type: str, etag: str
 ) -> HttpResponseBase:
-    """The file, or its part, or 304, or 416; `etag` is strong. Raises what `open_file` raises."""
+    """The file, or its part, or 304, or 416; `etag` is strong. Raises what `open_part` raises.
+
+    `open_part` opens the file where these of its bytes begin; none of them are read for a HEAD.
+    """
     response: HttpResponseBase | None = get_conditional_response(request, etag=etag)
     if response is None:
         try:
             part = _asked_part(request, size, etag)
-            response = _sent(request, open_file, part, size, content_type)
+            response = _sent(request, open_part, part, size, content_type)
         except Unsatisfiable:
             response = problem_response(
                 Refused(416, "range_not_satisfiable", f"The file has {size:,} bytes.")
@@ -71,17 +74,19 @@ def _asked_part(request: HttpRequest, size: int, etag: str) -> range | None:
 
 
 def _sent(
-    request: HttpRequest, open_file: Callable[[], BinaryIO], part: range | None, size: int, content_type: str
+    request: HttpRequest,
+    open_part: Callable[[range], BinaryIO],
+    part: range | None,
+    size: int,
+    content_type: str,
 ) -> HttpResponseBase:
     sent = part or range(size)
-    file = open_file()
     if request.method == "HEAD":
-        file.close()
+        open_part(range(0)).close()
         response: HttpResponseBase = HttpResponse(content_type=content_type)
         response["Content-Length"] = str(len(sent))
     else:
-        file.seek(sent.start)
-        response = stream(file, len(sent), content_type)
+        response = stream(open_part(sent), len(sent), content_type)
     response["X-Content-Type-Options"] = "nosniff"
     if part:
         response.status_code = 206

@@ -115,11 +115,13 @@ def _store(
     files: Sequence[tuple[lifecycle.NewImage, Received]], stored: list[str], *, known: set[str]
 ) -> None:
     """Puts each content that is not `known` into the storage once, before any transaction is open."""
+    already, wanted = set(stored), []
     for new, file in files:
-        if new.checksum not in known and new.key not in stored:
+        if new.checksum not in known and new.key not in already:
             known.add(new.checksum)
-            storage.put_original(new.key, file.path)
-            stored.append(new.key)
+            wanted.append((new.key, file.path))
+    stored.extend(key for key, _ in wanted)  # first: what a failure leaves half done is dropped by name
+    storage.put_originals(wanted)
 
 
 def _known(owner_id: int, plan: Plan, files: Sequence[lifecycle.NewImage]) -> set[str]:

@@ -99,6 +99,30 @@ def test_a_passing_fault_is_not_noticed(s3: tuple[ObjectServer, FaultProxy], fil
     assert proxy.faults
 
 
+def test_a_part_fetches_no_more_than_itself(s3: tuple[ObjectServer, FaultProxy], file: Path) -> None:
+    storage.put_original(KEY, file)
+    _, proxy = s3
+    before = proxy.sent
+    with storage.open_original_part(KEY, range(400_004, 400_012)) as opened:
+        assert opened.read(8) == b"inalorig"
+    storage.open_original_part(KEY, range(0)).close()
+    assert proxy.sent - before < 10_000, "800,000 bytes lie there"
+    with pytest.raises(FileNotFoundError):
+        storage.open_original_part(f"{KEY[:-1]}x", range(8))
+    with pytest.raises(FileNotFoundError):
+        storage.open_original_part(f"{KEY[:-1]}x", range(0))
+
+
+def test_a_part_that_breaks_off_goes_on_where_it_was(s3: tuple[ObjectServer, FaultProxy], file: Path) -> None:
+    storage.put_original(KEY, file)
+    _, proxy = s3
+    first = proxy.count
+    proxy.fault = lambda number, *_: "cut" if number == first + 1 else None
+    with storage.open_original_part(KEY, range(16, 800_000)) as opened:
+        assert opened.read(799_984) == b"original" * 99_998
+    assert proxy.faults
+
+
 def test_a_lasting_fault_ends_after_a_few_tries(s3: tuple[ObjectServer, FaultProxy], file: Path) -> None:
     _, proxy = s3
     proxy.fault = lambda *_: "500"

@@ -15,6 +15,7 @@ from processing.accounts.models import Plan, User
 from processing.files import discards, originals, storage
 from processing.ledger import Outcome, settle
 from processing.models import Discard, Image, Status
+from processing.plumbing.circuit_breaker import Fuse
 from processing.queue.claims import claim
 from processing.upkeep import sweeper
 from tests.cast import person
@@ -74,10 +75,12 @@ def test_the_sweeper_finishes_what_failed_after_the_commit(monkeypatch: pytest.M
 
 def test_the_sweeper_removes_a_file_whose_remover_was_killed() -> None:
     storages["originals"].save("ab/left-behind", ContentFile(b"x"))
-    row = Discard.objects.create(store="originals", name="ab/left-behind")
+    row = Discard.objects.create(
+        store="originals", name="ab/left-behind", due_at=timezone.now() + timedelta(seconds=10)
+    )
     discards.clear()
     assert "ab/left-behind" in files("originals"), "it is still in its remover's hands"
-    Discard.objects.filter(id=row.id).update(created_at=timezone.now() - timedelta(minutes=1))
+    Discard.objects.filter(id=row.id).update(due_at=timezone.now() - timedelta(minutes=1))
     assert discards.clear() == 1
     assert "ab/left-behind" not in files("originals")
     assert not Discard.objects.exists()
@@ -136,3 +139,20 @@ def test_a_second_upload_under_basic_needs_no_original() -> None:
     )
     assert files("originals") == before
     assert counted_bytes(alice) == 0
+
+
+def test_a_storage_that_hangs_is_asked_once_and_by_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def hang(_store: object, name: str) -> None:
+        asked.append(name)
+        raise storage.StorageUnavailable(name)
+
+    monkeypatch.setattr(discards, "_fuse", Fuse(60.0))
+    monkeypatch.setattr(storage.DurableFiles, "delete", hang)
+    Discard.objects.bulk_create(Discard(store="originals", name=f"ab/{n}") for n in range(3000))
+    assert [discards.clear() for _ in range(3)] == [0, 0, 0]
+    monkeypatch.setattr(discards, "_fuse", Fuse(60.0))
+    assert discards.clear() == 0, "another process has it in hand, or had it lately"
+    assert len(asked) == 1
+    assert Discard.objects.filter(due_at__lte=timezone.now()).count() == 2000, "the rest waits for its turn"

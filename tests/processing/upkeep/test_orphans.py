@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from processing.accounts.models import User
-from processing.files import storage
+from processing.files import link_permits, storage
 from processing.jobs import deletion, lifecycle
 from processing.models import Event, Image, Job, Status
 from processing.upkeep import orphans
@@ -240,3 +240,16 @@ class TestDoctor:
         assert doctor("--fix")[0] == 0
         assert not any(path.exists() for path in strays)
         assert doctor("--deep")[0] == 0
+
+
+def test_the_permit_of_a_killed_request_goes_one_that_a_row_names_stays(own_media: Path) -> None:
+    _, [image, _] = completed(person("alice"))
+    link_key, left = link_permits.permit(image), storage.new_key()
+    assert link_key
+    storage.put_private(link_permits.permit_name(left), b"{}")
+    for path in (own_media / "originals" / "links").rglob("*"):
+        age(path)
+    assert orphans.drop_orphans() == 1
+    assert link_permits.read(link_key).key == image.key
+    with pytest.raises(FileNotFoundError):
+        storage.open_private(link_permits.permit_name(left))

@@ -92,7 +92,7 @@ class OriginalView(APIView):
         try:
             response = answer(
                 request._request,
-                lambda: storage.open_original(image.key),
+                lambda part: storage.open_original_part(image.key, part),
                 size=image.size,
                 content_type=image.content_type,
                 etag=f'"{image.checksum}"',

@@ -80,7 +80,7 @@ def original(request: HttpRequest, token: str) -> HttpResponseBase:
         permit = link_permits.read(link_key)
         response = answer(
             request,
-            lambda: storage.open_original(permit.key),
+            lambda part: storage.open_original_part(permit.key, part),
             size=permit.size,
             content_type=permit.content_type,
             etag=f'"{permit.checksum}"',

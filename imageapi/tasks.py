@@ -1,28 +1,86 @@
-"""Doorbells of the housekeeping."""
+"""Celery tasks: each carries ids at most, and calls one function."""
 
 from __future__ import annotations
 
-from celery import shared_task
+import uuid
+from contextlib import suppress
+from typing import Any
 
-from processing.upkeep import orphans as engine
-from uploads.intake import leftovers as door
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+from processing.jobs import deletion, fetches, plan_changes
+from processing.remote import network
+from processing.upkeep import orphans, sweeper
+from processing.webhooks import deliveries, sending
+from processing.worker import derive, pipeline
+from uploads.intake import leftovers
+
+
+@worker_shutting_down.connect
+def let_go(**_: Any) -> None:
+    """Other hosts are not waited for while the worker stops."""
+    network.stop()
+
+
+@shared_task(name="process_images")
+def process_images(ids: list[str]) -> None:
+    pipeline.process([uuid.UUID(i) for i in ids])
+
+
+@shared_task(name="derive_images")
+def derive_images(ids: list[str]) -> None:
+    derive.process([uuid.UUID(i) for i in ids])
+
+
+# Threads can't be interrupted, so an unfinished message can't go back: the lease brings the row back.
+@shared_task(name="fetch_image", acks_late=False)
+def fetch_image(ids: list[str]) -> None:
+    fetches.fetch(uuid.UUID(ids[0]))
+
+
+# The row is the truth: a sender that dies leaves its lease behind, and it runs out.
+@shared_task(name="deliver_webhooks", acks_late=False)
+def deliver_webhooks() -> None:
+    with suppress(network.Interrupted):
+        sending.deliver()
+
+
+@shared_task(name="sweep")
+def sweep() -> None:
+    sweeper.sweep()
+
+
+@shared_task(name="work_off_plan_changes")
+def work_off_plan_changes() -> None:
+    plan_changes.work_off()
+
+
+@shared_task(name="purge_deliveries", acks_late=False)
+def purge_deliveries() -> None:
+    deliveries.purge()
+
+
+@shared_task(name="purge_deleted_images")
+def purge_deleted_images() -> None:
+    deletion.purge()
 
 
 @shared_task(name="drop_orphans")
 def drop_orphans() -> None:
-    engine.drop_orphans()
+    orphans.drop_orphans()
 
 
 @shared_task(name="drop_old_events")
 def drop_old_events() -> None:
-    engine.drop_old_events()
+    orphans.drop_old_events()
 
 
 @shared_task(name="drop_old_keys")
 def drop_old_keys() -> None:
-    door.drop_old_keys()
+    leftovers.drop_old_keys()
 
 
 @shared_task(name="drop_left_uploads")
 def drop_left_uploads() -> None:
-    door.drop_left_uploads()
+    leftovers.drop_left_uploads()

@@ -135,7 +135,8 @@ def put_original(key: str, path: Path) -> None:
 
 def put_originals(files: Iterable[tuple[str, Path]]) -> None:
     """Takes over files, each under its key; they are there, also after a power cut, when it returns."""
-    storages["originals"].save_all((original_name(key), TemporaryFile(path)) for key, path in files)
+    store: Any = storages["originals"]
+    store.save_all((original_name(key), TemporaryFile(path)) for key, path in files)
 
 
 def open_original(key: str) -> BinaryIO:
@@ -148,7 +149,8 @@ def open_original_part(key: str, part: range) -> BinaryIO:
 
     Raises FileNotFoundError where there is none.
     """
-    return cast("BinaryIO", storages["originals"].open_part(original_name(key), part))
+    store: Any = storages["originals"]
+    return cast("BinaryIO", store.open_part(original_name(key), part))
 
 
 def put_private(name: str, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -34,12 +34,13 @@ class Discard(models.Model):
 class PulseQuerySet(models.QuerySet["Pulse"]):
     def beat(self, name: str) -> None:
         """Notes that it lives; two that do so at once, also the first time, do not meet."""
-        pulse = Pulse(name=name, beat_at=timezone.now())
+        pulse: Any = Pulse(name=name, beat_at=timezone.now())
         self.bulk_create([pulse], update_conflicts=True, unique_fields=["name"], update_fields=["beat_at"])
 
     def taken(self, name: str, lease: timedelta) -> bool:
         """Whether the caller alone does `name` now, until `leave`, or `lease` is over."""
-        self.bulk_create([Pulse(name=name, beat_at=_LONG_AGO)], ignore_conflicts=True)
+        pulse: Any = Pulse(name=name, beat_at=_LONG_AGO)
+        self.bulk_create([pulse], ignore_conflicts=True)
         now = timezone.now()
         return bool(self.filter(name=name, beat_at__lte=now).update(beat_at=now + lease))
 

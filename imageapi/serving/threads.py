@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.urls import set_script_prefix
+
+from uploads.api.problems import problem_response
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from collections.abc import AsyncIterator, Callable
+    from typing import IO
+
     from django.http.response import HttpResponseBase
+
+Done = TypeVar("Done")
 
 
 class PooledASGIHandler(ASGIHandler):
-    """Runs each request on one of a few threads that stay.
+    """Makes each answer on one of a few threads that stay, and sends it from the event loop.
 
     Django starts a thread for every request and throws it away, and with it its database connection. These
     keep theirs: no connection is made for a request, and there are never more connections than threads. The
     middleware runs as one synchronous stack, so a request changes threads once, not twice for each layer.
+    A thread is free again once the answer is made: a client that does not read it holds none.
     """
 
     def __init__(self) -> None:
@@ -31,12 +44,64 @@ class PooledASGIHandler(ASGIHandler):
             self._free.put_nowait(ThreadPoolExecutor(max_workers=1, thread_name_prefix="request"))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        thread = await self._free.get()
-        try:
-            async with ThreadSensitiveContext(executor=thread):
-                await self.handle(scope, receive, send)
-        finally:
-            self._free.put_nowait(thread)
+        await self.handle(scope, receive, send)
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+    async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        with closing(body):
+            response = await self._on_a_thread(partial(self._answer, scope, body))
+        if response.streaming:
+            await self._stream(response, receive, send)
+        else:
+            await self.send_response(response, send)
+
+    async def _on_a_thread(self, work: Callable[[], Done]) -> Done:
+        thread = await self._free.get()
+        task = asyncio.ensure_future(_run(thread, work))
+        task.add_done_callback(lambda _: self._free.put_nowait(thread))
+        # What runs on a thread can't be cancelled: the thread is free when it is done, not before.
+        return await asyncio.shield(task)
+
+    def _answer(self, scope: dict[str, Any], body: IO[bytes]) -> HttpResponseBase:
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, _ = self.create_request(scope, body)
+        response = self.get_response(request) if request else _not_understood()
+        response._handler_class = type(self)  # type: ignore[attr-defined]
+        if not response.streaming:
+            response.close()
+        elif not response.is_async:  # type: ignore[attr-defined]
+            # The files of the page, all of them small: no thread is left to read them on later.
+            response.streaming_content = _each(list(response))  # type: ignore[attr-defined]
+        return response
+
+    async def _stream(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
+        """Sends until the client has it all, or has gone."""
+        sending = asyncio.ensure_future(self.send_response(response, send))
+        leaving = asyncio.ensure_future(self.listen_for_disconnect(receive))
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await self._on_a_thread(response.close)
+        if not sending.cancelled():
+            sending.result()
+
+
+async def _run(thread: ThreadPoolExecutor, work: Callable[[], Done]) -> Done:
+    async with ThreadSensitiveContext(executor=thread):
+        return await sync_to_async(work, thread_sensitive=True)()
+
+
+def _not_understood() -> HttpResponseBase:
+    return problem_response(Refused(400, "bad_request", "This address is not UTF-8."))
+
+
+async def _each(parts: list[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part

@@ -10,7 +10,7 @@ from django.http import StreamingHttpResponse
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_PIECE = 256 * 1024
+_PIECE = 64 * 1024  # what a client has a minute to take; see imageapi/serving/http_protocol.py
 
 
 async def _pieces(file: BinaryIO, size: int) -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from processing.models import Pulse
 from processing.plumbing.redis_client import connect
+from uploads.api.methods import SAFE, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 _STALE = timedelta(seconds=30)
 
 
+@only(*SAFE)
 def live(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok", "checks": {}})
 
 
+@only(*SAFE)
 def ready(_request: HttpRequest) -> JsonResponse:
     """200 where all checks are `ok`, else 503; each check says what is wrong."""
     checks = {name: _outcome(check) for name, check in CHECKS.items()}

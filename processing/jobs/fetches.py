@@ -36,6 +36,7 @@ from processing.queue.dispatch import dispatch
 from processing.remote import http
 from processing.remote.http import Fetched
 from processing.remote.network import FetchFailed, Interrupted
+from processing.web_addresses import checked_url
 
 if TYPE_CHECKING:
     import uuid
@@ -110,7 +111,7 @@ def fetch(image_id: uuid.UUID) -> bool:
     if image is None:
         return False
     try:
-        with _hosts.place(http.checked_url(image.source.url).host) as free:
+        with _hosts.place(checked_url(image.source.url).host) as free:
             if free:
                 _bring(image)
             else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import email.utils
 import hashlib
-import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +16,9 @@ from typing import IO, TYPE_CHECKING
 
 import httpcore
 import httpx
-from django.conf import settings
 
-from processing.remote.network import Deadline, FetchFailed, Network, blocked, literal, refuse_private
+from processing.remote.network import Deadline, FetchFailed, Network
+from processing.web_addresses import checked_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,31 +46,6 @@ class Answer:
 
     status: int
     retry_after: float | None
-
-
-def checked_url(text: str) -> httpx.URL:
-    """The address, where it is an http(s) one without credentials that names no private host outright.
-
-    Looks nothing up. Raises FetchFailed("blocked_address").
-    """
-    if re.search(r"[\x00-\x20\x7f\\]", text):
-        raise blocked()
-    try:
-        url = httpx.URL(text)
-        port = url.port
-    except (httpx.InvalidURL, ValueError) as error:
-        raise blocked() from error
-    host = url.host.rstrip(".")
-    if url.scheme not in ("http", "https") or not host or "%" in host or url.userinfo:
-        raise blocked()
-    if port is not None and not 0 < port < 65_536:
-        raise blocked()
-    spelled = literal(host)
-    if spelled is not None:
-        refuse_private([spelled])
-    elif host.endswith("localhost") and not settings.ALLOW_PRIVATE_URLS:
-        raise blocked()
-    return url
 
 
 def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float) -> Fetched:
@@ -119,13 +93,24 @@ def _follow(client: httpx.Client, url: httpx.URL) -> httpx.Response:
         if response.status_code not in _REDIRECT_STATUSES:
             return response
         response.close()
-        location = response.headers.get("Location", "")
-        try:
-            url = checked_url(str(url.join(location)))
-        except httpx.InvalidURL as error:
-            raise blocked() from error
+        url = _redirected(url, response.headers.get("Location", ""))
         client.cookies.clear()
     raise FetchFailed("fetch_failed", f"The address redirects more than {_REDIRECTS} times.")
+
+
+def _redirected(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        return checked_url(str(url.join(location)))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _bad_redirect() from error
+    except FetchFailed as error:
+        if error.code != "invalid_address":
+            raise
+        raise _bad_redirect() from error
+
+
+def _bad_redirect() -> FetchFailed:
+    return FetchFailed("fetch_failed", "The address redirects to what is no web address.")
 
 
 def _refuse_answer(response: httpx.Response, max_bytes: int) -> None:

@@ -30,7 +30,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class FetchFailed(Exception):
-    """`blocked_address` for what may not be asked, `fetch_failed` or `file_too_large` for what went wrong.
+    """`invalid_address` for what is no web address, `blocked_address` for what may not be asked,
+    `fetch_failed` or `file_too_large` for what went wrong.
 
     `permanent` is for the retry loop; `retry_after` (seconds) is what the other side asked for.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rest_framework.serializers import ValidationError
 
-from processing.remote.http import checked_url
 from processing.remote.network import FetchFailed
+from processing.web_addresses import checked_url
 
 MOST = 2000
 
@@ -21,4 +21,6 @@ def checked_webhook_url(url: str) -> None:
     try:
         checked_url(url)
     except FetchFailed as error:
-        raise ValidationError("This address is not one that may be called.", code=error.code) from error
+        blocked = "This address is not one that may be called."
+        detail = blocked if error.code == "blocked_address" else error.detail
+        raise ValidationError(detail, code=error.code) from error

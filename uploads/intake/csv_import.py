@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -15,8 +13,10 @@ from django.db import transaction
 from processing.imaging import Recipe
 from processing.jobs import fetches
 from processing.models import Job
-from processing.remote.http import checked_url
 from processing.remote.network import FetchFailed
+from processing.web_addresses import checked_url
+from uploads.csv_columns import HEADER, Layout, read_layout
+from uploads.csv_text import Lines, Unreadable, records
 from uploads.intake.receiving import shown_name
 from uploads.intake.refusals import Refused
 from uploads.models import CsvRow
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
     from processing.accounts.models import Plan, User
 
-HEADER = ["S. No.", "Product Name", "Input Image Urls"]
 QUALITY = 50
 MOST_BYTES = 16 * 1024 * 1024
-MOST_IN_CELL = 100_000
 MOST_IN_URL = 2000
 MOST_IN_TEXT = 1000
 _MOST_ERRORS = 100
-MOST_IN_LINE = 1024 * 1024
+_BETWEEN = re.compile(r"[\s,;|\u200b\ufeff]++(?=https?://)", re.I)
+_NO_ENDS = " \t\r\n,;|\xa0\u200b\ufeff"
 
 
 @dataclass(slots=True)
@@ -43,6 +42,7 @@ class Row:
     line: int
     serial: str
     product: str
+    cell: str
     urls: list[str]
 
 
@@ -53,6 +53,7 @@ class Parsed:
     rows: list[Row] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     urls: int = 0
+    has_bom: bool = False
 
     def complain(self, line: int, code: str, detail: str, attr: str | None = None) -> None:
         self.errors.append({"line": line, "code": code, "detail": f"Line {line}: {detail}", "attr": attr})
@@ -73,25 +74,38 @@ class Parsed:
 def parse(file: IO[bytes], plan: Plan) -> Parsed:
     """Reads the whole file, or up to the first error that makes the rest unreadable."""
     parsed = Parsed()
-    records = csv.reader(_Lines(file), strict=True)
-    csv.field_size_limit(MOST_IN_CELL)
-    begin = 1
+    lines = None
     try:
-        for record in records:
-            if begin == 1:
-                _check_header(record, parsed)
-            elif any(cell.strip() for cell in record):
-                _take(record, begin, parsed, plan)
-            if len(parsed.errors) >= _MOST_ERRORS or parsed.urls > plan.max_files:
-                break
-            begin = records.line_num + 1
-    except csv.Error as error:
-        parsed.complain(begin, "malformed_csv", f"this is not CSV as RFC 4180 writes it ({error}).")
-    except _Unreadable as error:
-        parsed.complain(records.line_num + 1, error.code, error.detail)
+        lines = Lines(file)
+        parsed.has_bom = lines.has_bom
+        _read_rows(lines, parsed, plan)
+    except Unreadable as error:
+        parsed.complain(error.line, error.code, error.detail)
+    finally:
+        if lines:
+            lines.close()
     if not parsed.rows and not parsed.errors:
-        parsed.complain(begin, "no_rows", "the file has no rows below its header.")
+        parsed.complain(lines.number + 1 if lines else 1, "no_rows", "the file has no rows below its header.")
     return parsed
+
+
+def _read_rows(lines: Lines, parsed: Parsed, plan: Plan) -> None:
+    layout = read_layout(lines)
+    if layout is None:
+        return
+    for line, record in records(lines, layout.delimiter):
+        if any(cell.strip() for cell in record):
+            _take(record, line, parsed, plan, layout)
+        if len(parsed.errors) >= _MOST_ERRORS or parsed.urls > plan.max_files:
+            break
+
+
+def addresses(cell: str) -> list[str]:
+    """The addresses in a cell. A comma is part of an address unless another address follows it, and so are
+    a line end, a blank, a semicolon and a bar.
+    """
+    found = (part.strip(_NO_ENDS) for part in _BETWEEN.split(cell))
+    return [part.replace(" ", "%20") if "://" in part else part for part in found if part]
 
 
 def submit(owner: User, parsed: Parsed, *, webhook_url: str, inside: Callable[[Job], None]) -> Job:
@@ -123,7 +137,7 @@ def _rows(job: Job, rows: Sequence[Row]) -> Iterator[CsvRow]:
             line=row.line,
             serial=row.serial,
             product=row.product,
-            urls=",".join(row.urls),
+            urls=row.cell,
             first_index=first,
             count=len(row.urls),
         )
@@ -135,18 +149,16 @@ def _name(url: str) -> str:
     return shown_name(unquote(PurePosixPath(path).name if "/" in path else ""))
 
 
-def _check_header(record: list[str], parsed: Parsed) -> None:
-    if [cell.strip().casefold() for cell in record] != [name.casefold() for name in HEADER]:
-        parsed.complain(1, "bad_header", f"the header is not `{','.join(HEADER)}`.")
-
-
-def _take(record: list[str], line: int, parsed: Parsed, plan: Plan) -> None:
-    if len(record) != len(HEADER):
-        detail = f"it has {len(record)} cells, not 3; several addresses go into one quoted cell."
-        parsed.complain(line, "wrong_cells", detail)
+def _take(record: list[str], line: int, parsed: Parsed, plan: Plan, layout: Layout) -> None:
+    cells = layout.cells(record)
+    if cells is None:
+        detail = (
+            f"it has {len(record)} cells that do not fit the header; an address with a comma, and several"
+        )
+        parsed.complain(line, "wrong_cells", f"{detail} addresses, go into one quoted cell.")
         return
-    serial, product, cell = record
-    urls = [url.strip() for url in cell.split(",") if url.strip()]
+    serial, product, cell = cells
+    urls = addresses(cell)
     parsed.urls += len(urls)
     if any("\0" in text for text in record):
         parsed.complain(line, "bad_text", "it holds a NUL character.")
@@ -162,41 +174,7 @@ def _take(record: list[str], line: int, parsed: Parsed, plan: Plan) -> None:
         detail = f"the plan {plan.name} allows {plan.max_files:,} addresses in a file; here there are more."
         parsed.complain(line, "too_many_urls", detail)
     else:
-        parsed.rows.append(Row(line, serial, product, urls))
-
-
-class _Unreadable(Exception):
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.detail = detail
-
-
-class _Lines:
-    """The file's lines as text, none of them longer than what is worth holding in memory."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._first = True
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._file.readline(MOST_IN_LINE)
-        if not line:
-            raise StopIteration
-        if len(line) == MOST_IN_LINE:
-            raise _Unreadable("line_too_long", f"it has more than {MOST_IN_LINE:,} bytes.")
-        if self._first:
-            self._first = False
-            line = line.removeprefix(codecs.BOM_UTF8)
-            if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise _Unreadable("not_utf8", "the file is UTF-16; save it as UTF-8.")
-        try:
-            return line.decode()
-        except UnicodeDecodeError as error:
-            raise _Unreadable("not_utf8", "the text is not UTF-8.") from error
+        parsed.rows.append(Row(line, serial, product, cell, urls))
 
 
 def refuse(parsed: Parsed, plan: Plan) -> None:

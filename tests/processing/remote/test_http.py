@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from processing.remote import http as fetching
 from processing.remote.network import FetchFailed
@@ -30,11 +32,6 @@ BLOCKED = [
     "gopher://127.0.0.1:{port}/_x",
     "data:image/png;base64,AAAA",
     "javascript:alert(1)",
-    "//127.0.0.1:{port}/",
-    "127.0.0.1:{port}/",
-    "",
-    "http://",
-    "http:///a.jpg",
     "http://127.0.0.1:{port}/",
     "http://127.1:{port}/",
     "http://0x7f000001:{port}/",
@@ -77,13 +74,40 @@ BLOCKED = [
     "http://example.com@127.0.0.1:{port}/",
     "http://127.0.0.1:{port}\\@example.com/",
     "http://127.0.0.1:{port}#@example.com/",
+]
+# No web addresses at all.
+INVALID = [
+    "//127.0.0.1:{port}/",
+    "127.0.0.1:{port}/",
+    "localhost:{port}/",
+    "",
+    "shoe.jpg",
+    "www.example.com/a.jpg",
+    "htp://example.com/a.jpg",
+    "http:/example.com/a.jpg",
+    "http:\\\\example.com\\a.jpg",
+    "http://",
+    "http:///a.jpg",
+    "http://./",
     "http://exa mple.com/",
     "http://example.com/\r\nX: y",
     "http://127.0.0.1\t:{port}/",
     "http://example.com:99999/",
     "http://example.com:0/",
     "http://[::1/",
+    "http://::1:{port}/",
+    "http://[127.0.0.1.5]/",
+    "http://xn--a/",
+    "http://a.xn--a.example.com/",
+    "http://a..example.com/",
+    "http://-a.example.com/",
+    "http://1.2.3.4.5/",
+    "http://%31%32%37.0.0.1/",
     "http://" + "a" * 300 + "：80/",
+    "http://" + "a" * 64 + ".example.com/",
+    "http://" + "a." * 130 + "com/",
+    "http://" + "ü" * 64 + ".example.com/",
+    "http://example.com/\ud800",
 ]
 
 
@@ -109,6 +133,49 @@ def test_it_asks_no_private_address_in_any_spelling(url: str, origin: Origin) ->
     error = failure(url.replace("{port}", str(origin.port)))
     assert (error.code, error.detail) == ("blocked_address", "This address is not one that may be fetched.")
     assert origin.seen == []
+
+
+@pytest.mark.parametrize("url", INVALID)
+def test_what_is_no_web_address_is_called_so(url: str, origin: Origin) -> None:
+    error = failure(url.replace("{port}", str(origin.port)))
+    assert error.code == "invalid_address"
+    assert error.detail.startswith("This is not a web address: ")
+    assert origin.seen == []
+
+
+# What a host may be made of, and what goes wrong in one.
+_PIECES = st.one_of(
+    st.sampled_from(
+        ["xn--", "a", "-", ".", "..", "[", "]", ":", "::1", "%", "@", "ü", "。", "１", "0x7f", "\u200d"]
+    ),
+    st.text(max_size=70),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_PIECES, max_size=6).map("".join))
+def test_every_host_ends_in_an_address_or_a_refusal(host: str) -> None:
+    try:
+        url = fetching.checked_url(f"http://{host}/a.jpg")
+    except FetchFailed:
+        return
+    assert len(url.raw_host) <= 254
+    assert str(httpx.URL(str(url))) == str(url)
+    url.host.encode("idna")
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("HTTPS://Example.COM/a,b;c.jpg?crop=0,0,1,1", "https://example.com/a,b;c.jpg?crop=0,0,1,1"),
+        ("http://bücher.example/größe.jpg", "http://xn--bcher-kva.example/gr%C3%B6%C3%9Fe.jpg"),
+        ("http://a_b.example.com.:8080/", "http://a_b.example.com.:8080/"),
+        ("http://db/a.jpg", "http://db/a.jpg"),
+        ("http://1.1.1.1:/", "http://1.1.1.1/"),
+    ],
+)
+def test_addresses_are_asked_as_they_were_meant(written: str, asked: str) -> None:
+    assert str(fetching.checked_url(written)) == asked
 
 
 @pytest.mark.usefixtures("private_allowed")

@@ -32,6 +32,16 @@ class IdempotencyKey(models.Model):
         return self.key
 
 
+class CsvFile(models.Model):
+    """How a CSV of image addresses was written; what goes back is written alike."""
+
+    job = models.OneToOneField(Job, models.CASCADE, primary_key=True, related_name="csv_file")
+    has_bom = models.BooleanField(help_text="It began with a byte order mark, as Excel wants UTF-8 to begin.")
+
+    def __str__(self) -> str:
+        return str(self.job_id)
+
+
 class CsvRow(models.Model):
     """One line of a CSV of image addresses; its images are `count` of the job's, from `first_index` on."""
 
@@ -39,7 +49,7 @@ class CsvRow(models.Model):
     line = models.PositiveIntegerField()
     serial = models.TextField()
     product = models.TextField()
-    urls = models.TextField(help_text="As they came, parted by commas.")
+    urls = models.TextField(help_text="The cell as it came.")
     first_index = models.PositiveIntegerField()
     count = models.PositiveIntegerField()
 

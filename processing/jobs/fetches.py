@@ -36,7 +36,7 @@ from processing.queue.dispatch import dispatch
 from processing.remote import http
 from processing.remote.http import Fetched
 from processing.remote.network import FetchFailed, Interrupted
-from processing.web_addresses import checked_url
+from processing.remote.web_addresses import checked_url
 
 if TYPE_CHECKING:
     import uuid

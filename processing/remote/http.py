@@ -18,7 +18,7 @@ import httpcore
 import httpx
 
 from processing.remote.network import Deadline, FetchFailed, Network
-from processing.web_addresses import checked_url
+from processing.remote.web_addresses import checked_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

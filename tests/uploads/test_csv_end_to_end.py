@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
+import json
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -197,6 +201,44 @@ def test_the_same_picture_under_many_addresses_is_kept_once(stack: Stack, origin
     originals = list((stack.home / "media" / "originals").glob("*/*"))
     kept = httpx.get(f"{stack.url}/api/list?limit=1000").json()
     assert len(originals) == len({image["checksum"] for image in kept if image["original_url"]})
+
+
+def test_addresses_with_commas_and_blanks_are_asked_whole(stack: Stack, origin: Origin) -> None:
+    data = {
+        path: photo(seed, 90, 60)
+        for seed, path in enumerate(["/f_auto,q_80/a.jpg", "/my%20photo,1.jpg", "/c.jpg"])
+    }
+    first, second, third = (origin.serve(path, Reply(200, body)) for path, body in data.items())
+    cell = f"{first},\n{second.replace('%20', ' ')}\r\n{third}"
+    file = ("\ufeff" + "S. No.;Product Name;Input Image Urls\r\n" + f'1;Two;"{cell}"\r\n').encode()
+    url = f"{stack.url}/imgproc/upload"
+    job = httpx.post(url, files={"file": ("list.csv", file)}, timeout=60).json()["request_id"]
+    assert finished(stack, job) == {"status": "completed", "total": 3, "completed": 3, "failed": 0}
+    answer = httpx.get(f"{stack.url}/imgproc/result/{job}/").content
+    assert answer.startswith(codecs.BOM_UTF8)
+    (line,) = list(csv.reader(io.StringIO(answer.decode("utf-8-sig"), newline="")))[1:]
+    assert line[:3] == ["1", "Two", cell.replace("\r\n", "\n")]
+    assert len(line[3].split(",")) == 3
+    assert line[4] == ""
+
+
+def test_wrong_addresses_are_called_wrong(stack: Stack) -> None:
+    job = send(stack, "1,Typo,htp://example.com/a.jpg\r\n2,Label,http://xn--a/a.jpg\r\n3,Name,shoe.jpg\r\n")
+    assert finished(stack, job)["status"] == "failed"
+    assert {line[4].split(": ")[-1] for line in result(stack, job)[1:]} == {"invalid_address"}
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_a_result_asked_for_too_early_leaves_its_reason_where_curl_shows_it(
+    stack: Stack, origin: Origin, tmp_path: Path
+) -> None:
+    job = send(stack, f"1,One,{origin.serve('/slow.jpg', stall(origin))}\r\n")
+    command = ["curl", "-O", "-J", "-w", "%{filename_effective}", f"{stack.url}/imgproc/result/{job}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    httpx.post(f"{stack.url}/api/jobs/{job}/cancel")
+    assert done.stdout == f"result-{job}.job_not_finished.json"
+    (written,) = tmp_path.iterdir()
+    assert (written.name, json.loads(written.read_text())["code"]) == (done.stdout, "job_not_finished")
 
 
 def test_cancelling_stops_what_is_not_fetched_yet(stack: Stack, origin: Origin) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework.serializers import ValidationError
 
 from processing.remote.network import FetchFailed
-from processing.web_addresses import checked_url
+from processing.remote.web_addresses import checked_url
 
 MOST = 2000
 

@@ -14,12 +14,12 @@ from processing.imaging import Recipe
 from processing.jobs import fetches
 from processing.models import Job
 from processing.remote.network import FetchFailed
-from processing.web_addresses import checked_url
-from uploads.csv_columns import HEADER, Layout, read_layout
-from uploads.csv_text import Lines, Unreadable, records
+from processing.remote.web_addresses import checked_url
+from uploads.intake.csv_columns import HEADER, Layout, read_layout
+from uploads.intake.csv_text import Lines, Unreadable, records
 from uploads.intake.receiving import shown_name
 from uploads.intake.refusals import Refused
-from uploads.models import CsvRow
+from uploads.models import CsvFile, CsvRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ MOST_BYTES = 16 * 1024 * 1024
 MOST_IN_URL = 2000
 MOST_IN_TEXT = 1000
 _MOST_ERRORS = 100
-_BETWEEN = re.compile(r"[\s,;|\u200b\ufeff]++(?=https?://)", re.I)
+_BETWEEN = re.compile(r"[\s,;|\u200b\ufeff]++(?=(?:https?|ftps?|sftp|file|s3)://)", re.I)
 _NO_ENDS = " \t\r\n,;|\xa0\u200b\ufeff"
 
 
@@ -124,6 +124,7 @@ def submit(owner: User, parsed: Parsed, *, webhook_url: str, inside: Callable[[J
             webhook_url=webhook_url,
             keeps_originals=owner.plan.keeps_original,
         )
+        CsvFile.objects.create(job=job, has_bom=parsed.has_bom)
         CsvRow.objects.bulk_create(list(_rows(job, parsed.rows)), batch_size=2000)
         inside(job)
     return job

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from processing.models import Source, Status
 from processing.news.representations import rendition_shape
-from uploads.csv_columns import HEADER
+from uploads.intake.csv_columns import HEADER
 from uploads.models import CsvRow
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import tracemalloc
 import pytest
 
 from processing.accounts.models import Plan
-from uploads.csv_text import MOST_IN_LINE
 from uploads.intake.csv_import import Parsed, addresses, parse
 from uploads.intake.csv_results import neutral
+from uploads.intake.csv_text import MOST_IN_LINE
 
 HEADER = b"S. No.,Product Name,Input Image Urls\r\n"
 PLAN = Plan(name="Enterprise", thumbnail_heights=[200], max_files=5000)
@@ -194,6 +194,7 @@ def test_it_remembers_a_byte_order_mark() -> None:
         ("http://h/1.jpg; http://h/2.jpg", ["http://h/1.jpg", "http://h/2.jpg"]),
         (" , http://h/1.jpg , ,", ["http://h/1.jpg"]),
         ("http://h/my photo, red.jpg, http://h/2.jpg", ["http://h/my%20photo,%20red.jpg", "http://h/2.jpg"]),
+        ("http://h/1.jpg,ftp://h/2.jpg", ["http://h/1.jpg", "ftp://h/2.jpg"]),
         ("http://h/a;b=1.jpg", ["http://h/a;b=1.jpg"]),
         ("https://h/fetch/w_10/https://o/1.jpg", ["https://h/fetch/w_10/https://o/1.jpg"]),
         ("no picture yet", ["no picture yet"]),

@@ -109,7 +109,11 @@ COMPONENTS.update(
 )
 
 _BLOCKED: Refusals = {
-    400: {"invalid": "url: write an http or https address.", "blocked_address": "Not public."}
+    400: {
+        "invalid": "url: this field is no text.",
+        "invalid_address": "This is not a web address: it names no host.",
+        "blocked_address": "Not public.",
+    }
 }
 _NO_WEBHOOK: Refusals = {404: {"not_found": "There is no such webhook."}}
 _NO_REQUEST: Refusals = {404: {"not_found": "There is no such request."}}
@@ -197,6 +201,13 @@ describe(
             400: {
                 "no_file": "Send one CSV in the multipart field `file`.",
                 "malformed_multipart": "No multipart.",
+                "bad_header": "Line 1: the header is another one; found: `a`; expected are the columns ...",
+                "unsupported_format": "Line 1: this is an Excel workbook (.xlsx), not CSV; save it as CSV.",
+                "not_utf8": "Line 3: the text is neither UTF-8 nor Windows-1252.",
+                "malformed_csv": "Line 3: a quote is opened in it and not closed.",
+                "wrong_cells": "Line 3: it has 4 cells that do not fit the header.",
+                "no_url": "Line 3: it names no image address.",
+                "too_many_urls": "Line 9: the plan Basic allows 100 addresses in a file.",
             },
             408: {"request_timeout": "The request took longer than 600 s to arrive."},
             409: {"idempotency_key_in_use": "The first request with this Idempotency-Key is under way."},

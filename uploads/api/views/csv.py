@@ -20,6 +20,7 @@ from uploads.api.webhook_urls import checked_webhook_url
 from uploads.intake import csv_import, csv_results, idempotency
 from uploads.intake.receiving import ImagesParser, Received
 from uploads.intake.refusals import Refused
+from uploads.models import CsvFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,13 +135,23 @@ def _status(job: Job) -> dict[str, Any]:
 
 
 class CsvResultView(APIView):
+    """A download; its refusals are files, too, named by the reason: `curl -O -J` shows a name and no more."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        code = (response.data or {}).get("code", "refused")
+        name = f"result-{self.kwargs['job_id']}.{code}.json"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
     def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
         job = own_csv(request, job_id)
         if not job.finished_at:
             detail = f"{job.completed + job.failed + job.aborted} of {job.total} images are done; ask again."
             raise Refused(409, "job_not_finished", detail, retry_after=1)
         text = _written(csv_results.results(job, request.build_absolute_uri))
-        response = HttpResponse(text, content_type="text/csv; charset=utf-8")
+        mark = "\ufeff" if CsvFile.objects.filter(job=job, has_bom=True).exists() else ""
+        response = HttpResponse(mark + text, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="result-{job.id}.csv"'
         response["Cache-Control"] = "private, no-cache"
         response["X-Content-Type-Options"] = "nosniff"

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from uploads.csv_text import Lines, Unreadable, records
+from uploads.intake.csv_text import Lines, Unreadable, records
 from uploads.intake.receiving import shown_name
 
 if TYPE_CHECKING:

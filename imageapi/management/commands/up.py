@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from imageapi.programs import ServerFailed
 from imageapi.up import launch
-from imageapi.up.embedded import ServerFailed
 from imageapi.up.privileges import NoAccount
 from imageapi.up.state_folder import UnsafeFolder, make_folders
 from imageapi.up.subprocesses import StillOwned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -18,8 +19,10 @@ import psycopg2
 import pytest
 import redis
 
+from imageapi import programs
+from imageapi.programs import ServerFailed, postgres_programs
 from imageapi.up import embedded, privileges, subprocesses
-from imageapi.up.embedded import Postgres, Redis, Server, ServerFailed
+from imageapi.up.embedded import Postgres, Redis, Server
 from imageapi.up.privileges import NoAccount
 from imageapi.up.state_folder import UnsafeFolder, socket_dir
 from imageapi.up.subprocesses import Account, Command, StillOwned
@@ -251,7 +254,7 @@ def test_postgres_starts_again_after_it_was_killed_itself(home: Path) -> None:
 
 
 def test_a_lock_file_with_the_pid_of_a_stranger_does_not_stop_the_start(home: Path) -> None:
-    account = privileges.account_for(home / "postgres", embedded.postgres_programs())
+    account = privileges.account_for(home / "postgres", postgres_programs())
     lock = home / "postgres" / "postmaster.pid"
     lock.write_text(f"{os.getpid()}\n{home / 'postgres'}\n1\n5432\n{home}\n\n  1  1\nready\n")
     if account is not None:
@@ -309,12 +312,60 @@ def test_the_addresses_are_known_before_anything_runs(tmp_path: Path) -> None:
     assert not home.exists()
 
 
-def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_server_that_cannot_start_shows_the_end_of_its_log(home: Path) -> None:
+    with (home / "postgres" / "postgresql.conf").open("a") as configuration:
+        configuration.write("nonsense = 1\n")
+    with pytest.raises(ServerFailed, match=r"(?s)^postgres ended with code 1 .*unrecognized .*nonsense"):
+        Postgres(home).start()
+    assert list((home / "run").glob("*.json")) == []
+
+
+# appendonly.aof as Redis 6.2.14 wrote it: a list `bulk` with m1 and, after the snapshot, m2.
+WRITTEN_BY_REDIS_6 = base64.b64decode(
+    "UkVESVMwMDA5+glyZWRpcy12ZXIGNi4yLjE0+gpyZWRpcy1iaXRzwED6BWN0aW1lwqeHB2v6CHVzZWQtbWVtwhhRDgD6DGFvZi1wcmVh"
+    "bWJsZcAB/gD7AgAOBGJ1bGsBDw8AAAAKAAAAAQAAAm0x/w0BaBAQAAAADQAAAAIAAAFhA/L//2fedNfy0aNyKjINCiQ2DQpTRUxFQ1QN"
+    "CiQxDQowDQoqMw0KJDUNClJQVVNIDQokNA0KYnVsaw0KJDINCm0yDQo="
+)
+
+
+def test_the_queue_of_an_older_redis_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / "redis").mkdir()
-    (tmp_path / "redis" / "appendonly.aof").write_bytes(b"this is no command log\n" * 10)
-    with pytest.raises(ServerFailed, match=r"(?s)^redis ended with code 1 .*Bad file format"):
-        Redis(tmp_path).start()
-    assert list((tmp_path / "run").glob("*.json")) == []
+    (tmp_path / "redis" / "appendonly.aof").write_bytes(WRITTEN_BY_REDIS_6)
+    for _ in range(2):
+        server = Redis(tmp_path)
+        server.start()
+        with queue(tmp_path) as client:
+            assert client.lrange("bulk", 0, -1) == [b"m1", b"m2"]
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no command log\n" * 10, WRITTEN_BY_REDIS_6.replace(b"REDIS0009", b"REDIS0012")]
+)
+def test_a_queue_that_cannot_be_read_is_set_aside_and_starts_empty(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "appendonly.aof").write_bytes(content)
+    for expected in ([b"new"], [b"new", b"new"]):
+        server = Redis(tmp_path)
+        server.start()
+        with queue(tmp_path) as client:
+            client.rpush("bulk", "new")
+            assert client.lrange("bulk", 0, -1) == expected
+        server.stop()
+    [aside] = (tmp_path / "redis").glob("unread-*")
+    assert any(path.read_bytes() == content for path in aside.rglob("appendonly.aof"))
+    assert f"cannot be read and lie in {aside}" in (tmp_path / "logs" / "redis.log").read_text()
+
+
+@pytest.mark.parametrize(("said", "taken"), [("7.0.15", False), ("9.1.1", False), ("99.0.0", True)])
+def test_the_systems_server_is_taken_only_where_it_is_at_least_as_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, taken: bool
+) -> None:
+    system = tmp_path / "redis-server"
+    system.write_text(f"#!/bin/sh\necho 'Redis server v={said} sha=00000000:0 malloc=libc bits=64'\n")
+    system.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert (programs.queue_program() == str(system)) is taken
 
 
 def test_data_of_another_version_is_refused(home: Path) -> None:
@@ -327,7 +378,7 @@ def test_data_of_another_version_is_refused(home: Path) -> None:
 
 @as_root
 def test_root_changes_no_mode_outside_of_the_home(tmp_path: Path) -> None:
-    parents = [*tmp_path.parents, *embedded.postgres_programs().parents, tmp_path]
+    parents = [*tmp_path.parents, *postgres_programs().parents, tmp_path]
     before = {folder: folder.stat().st_mode for folder in parents}
     server = Postgres(tmp_path / "home")
     server.start()
@@ -355,7 +406,8 @@ def test_under_root_postgres_keeps_a_power_only_where_folders_are_closed(
 SERVERS_IN = """
     import sys
     from pathlib import Path
-    from imageapi.embedded import Postgres, postgres_programs
+    from imageapi.embedded import Postgres
+    from imageapi.programs import postgres_programs
     assert str(postgres_programs()).startswith(sys.argv[2]), postgres_programs()
     server = Postgres(Path(sys.argv[1]))
     server.start()
@@ -369,7 +421,7 @@ SERVERS_IN = """
 def test_root_may_have_installed_the_programs_for_itself_alone(
     short_folder: Path, folder_mode: int, taken: str
 ) -> None:
-    package = embedded.postgres_programs().parents[1]
+    package = postgres_programs().parents[1]
     for part in (package, package.with_suffix(".libs")):
         shutil.copytree(part, short_folder / part.name, symlinks=True)
     subprocess.run(("chmod", "-R", taken or "go-w", *short_folder.iterdir()), check=True)
@@ -385,7 +437,7 @@ def test_root_without_the_power_gets_a_sentence(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(privileges, "_held", lambda: 0)
     tmp_path.chmod(0o700)
     with pytest.raises(NoAccount, match=r"the user pgserver may not enter .*: *Move|Move the checkout"):
-        privileges.account_for(tmp_path / "postgres", embedded.postgres_programs())
+        privileges.account_for(tmp_path / "postgres", postgres_programs())
 
 
 ORDINARY_USER = """

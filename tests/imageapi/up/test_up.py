@@ -104,7 +104,7 @@ def test_a_killed_worker_starts_again(stack: Stack) -> None:
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_everything(own_stack: Stack, sent: signal.Signals) -> None:
     own_stack.start()
-    assert {"postgres", "redis-server"} <= names(own_stack)
+    assert {"postgres", "valkey-server"} <= names(own_stack)
     assert own_stack.stop(sent) == 0
     assert not (own_stack.home / "up.lock").exists()
     assert list((own_stack.home / "run").rglob("*.json")) == []
@@ -196,7 +196,7 @@ def test_given_servers_are_used_instead_of_embedded_ones(own_stack: Stack, serve
     own_stack.env["DATABASE_URL"] = embedded.database_url(servers)
     own_stack.env["REDIS_URL"] = embedded.redis_url(servers)
     own_stack.start()
-    assert names(own_stack).isdisjoint({"postgres", "redis-server"})
+    assert names(own_stack).isdisjoint({"postgres", "valkey-server"})
     assert not (own_stack.home / "postgres").exists()
     assert own_stack.stop() == 0
 

@@ -19,10 +19,9 @@ from urllib.parse import quote
 import psutil
 import psycopg2
 
-from imageapi import queue_data
-from imageapi.programs import ServerFailed, open_to_all, postgres_programs, queue_program
-from imageapi.up import subprocesses
+from imageapi.up import queue_data, subprocesses
 from imageapi.up.privileges import account_for
+from imageapi.up.programs import ServerFailed, open_to_all, postgres_programs, queue_program
 from imageapi.up.state_folder import make_folders, make_private, remove_sockets, socket_dir
 from imageapi.up.subprocesses import Account, Command
 

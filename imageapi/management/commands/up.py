@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from imageapi.programs import ServerFailed
 from imageapi.up import launch
 from imageapi.up.privileges import NoAccount
+from imageapi.up.programs import ServerFailed
 from imageapi.up.state_folder import UnsafeFolder, make_folders
 from imageapi.up.subprocesses import StillOwned
 from imageapi.up.supervisor import AlreadyRunning, StepFailed, StopRequested, Supervisor

@@ -19,11 +19,10 @@ import psycopg2
 import pytest
 import redis
 
-from imageapi import programs
-from imageapi.programs import ServerFailed, postgres_programs
-from imageapi.up import embedded, privileges, subprocesses
+from imageapi.up import embedded, privileges, programs, subprocesses
 from imageapi.up.embedded import Postgres, Redis, Server
 from imageapi.up.privileges import NoAccount
+from imageapi.up.programs import ServerFailed, postgres_programs
 from imageapi.up.state_folder import UnsafeFolder, socket_dir
 from imageapi.up.subprocesses import Account, Command, StillOwned
 from tests.stack import ROOT
@@ -206,7 +205,7 @@ def test_two_homes_run_side_by_side(home: Path, made: Path, tmp_path: Path) -> N
 KILLED_OWNER = """
     import os, signal, sys
     from pathlib import Path
-    from imageapi.embedded import Postgres, Redis
+    from imageapi.up.embedded import Postgres, Redis
     home = Path(sys.argv[1])
     for kind in (Postgres, Redis):
         kind(home).start()
@@ -406,8 +405,8 @@ def test_under_root_postgres_keeps_a_power_only_where_folders_are_closed(
 SERVERS_IN = """
     import sys
     from pathlib import Path
-    from imageapi.embedded import Postgres
-    from imageapi.programs import postgres_programs
+    from imageapi.up.embedded import Postgres
+    from imageapi.up.programs import postgres_programs
     assert str(postgres_programs()).startswith(sys.argv[2]), postgres_programs()
     server = Postgres(Path(sys.argv[1]))
     server.start()
@@ -444,7 +443,7 @@ ORDINARY_USER = """
     import ctypes, os, sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
-    from imageapi.embedded import Postgres, Redis
+    from imageapi.up.embedded import Postgres, Redis
     home = Path(sys.argv[1])
     # Python may live in a folder of root: all is imported with the parent's power, which is then given up.
     assert not any(server.answers() for server in (Postgres(home), Redis(home)))

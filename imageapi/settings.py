@@ -43,6 +43,7 @@ CORS_ORIGINS = env.origins("IMAGEAPI_CORS_ORIGINS", [])
 ANONYMOUS_FROM_ANYWHERE = "IMAGEAPI_ANONYMOUS_PLAN" in os.environ
 ANONYMOUS_PLAN = env.name_or_none("IMAGEAPI_ANONYMOUS_PLAN", env.text("IMAGEAPI_LOOPBACK_PLAN", ""))
 HTTPS = env.boolean("IMAGEAPI_HTTPS", default=False)
+BEHIND_PROXY = env.boolean("IMAGEAPI_BEHIND_PROXY", default=HTTPS)
 
 # Django
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from django.conf import settings
 from twisted.internet import defer
 
 from imageapi.observability.metrics import SOCKETS_DROPPED
@@ -66,7 +65,6 @@ class Server(daphne.server.Server):
             server_name="",
             websocket_max_message_size=_MAX_FRAME,
             websocket_max_frame_size=_MAX_FRAME,
-            proxy_forwarded_address_header="X-Forwarded-For" if settings.HTTPS else None,
         )
 
     def listen_error(self, failure: Any) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from processing.plumbing.request_id import request_id
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# What follows opens a file without a login: whoever may read a log need not be allowed to see the pictures.
+_SECRET = re.compile(r"((?:links|media|renditions|originals)/)[A-Za-z0-9_:.%=~+/-]+")
 _NOT_OURS = frozenset({"request", "status_code", "data", "server_time"})  # Django's and Celery's own extras
 
 
@@ -25,7 +28,7 @@ class KeyValue(logging.Formatter):
         line = " ".join(f"{key}={_quoted(str(value))}" for key, value in _fields(record).items())
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return line
+        return without_secrets(line)
 
 
 class Json(logging.Formatter):
@@ -35,7 +38,12 @@ class Json(logging.Formatter):
         fields = _fields(record)
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields, default=str, ensure_ascii=False)
+        return without_secrets(json.dumps(fields, default=str, ensure_ascii=False))
+
+
+def without_secrets(text: str) -> str:
+    """The text with `-` in place of links' tokens and the names of stored files."""
+    return _SECRET.sub(r"\1-", text)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -119,6 +119,7 @@ class Postgres(Server):
         "jit=off",
         "log_checkpoints=off",
         "log_line_prefix=",
+        "log_min_error_statement=panic",  # a statement holds what users sent
     )
 
     @property

@@ -34,17 +34,26 @@ def socket_dir(home: Path) -> Path:
 
 
 def make_folders(home: Path) -> None:
-    """Makes the home with what the servers share; under root 0711, since PostgreSQL must pass through."""
+    """Makes the home with what the servers share; under root 0711, since PostgreSQL must pass through.
+
+    An older home is closed, too: what was made under another umask, or by an earlier version.
+    """
     mode = 0o711 if os.geteuid() == 0 else 0o700
-    home.mkdir(mode=mode, parents=True, exist_ok=True)
-    for folder in (home / "run", home / "logs"):
-        folder.mkdir(mode=mode, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     sockets = socket_dir(home)
+    for folder in (home, home / "run"):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
+    for folder in (home / "logs", home / "media"):
+        make_private(folder, None)
+    for log in (home / "logs").iterdir():
+        log.chmod(0o600)
     sockets.mkdir(mode=mode, exist_ok=True)
     found = sockets.lstat()
     # Everybody can write to /tmp: somebody else may have made that folder first.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise UnsafeFolder(f"{sockets} must be a folder that belongs to you and that only you can write to")
+    sockets.chmod(mode)
 
 
 def make_private(folder: Path, account: Account | None) -> None:

@@ -29,6 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after a clean stop; exit code 1 and one sentence when a step fails."""
         plan = launch.plan_from(os.environ)
+        os.umask(0o077)  # of every child, too: pictures, logs and keys are their owner's alone
         try:
             launch.refuse_used_port(plan)
             make_folders(plan.home)

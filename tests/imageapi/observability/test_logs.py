@@ -53,3 +53,18 @@ def test_a_traceback_comes_along() -> None:
         line.exc_info = sys.exc_info()
     assert "ValueError: of this kind" in KeyValue().format(line).splitlines()[-1]
     assert "ValueError: of this kind" in json.loads(Json().format(line))["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("/links/eyJpIjoiYSJ9:1vOx:Zk-_9", "/links/-"),
+        ("Not Found: /img/links/eyJpIjoiYSJ9:1vOx:Zk", "Not Found: /img/links/-"),
+        ("/media/Zk3dQ0aXQ1y0B7vKJ2m9xw/web.0123456789abcdef.jpg", "/media/-"),
+        ("renditions/Zk/Zk3dQ0aXQ1y0B7vKJ2m9xw.web.jpg is not removed", "renditions/- is not removed"),
+        ("/api/images/0198/links", "/api/images/0198/links"),
+    ],
+)
+def test_no_line_holds_what_opens_a_file_without_a_login(said: str, written: str) -> None:
+    assert json.loads(Json().format(record("x", path=said)))["path"] == written
+    assert said not in KeyValue().format(record(said)) or said == written

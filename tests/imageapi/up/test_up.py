@@ -17,6 +17,7 @@ from imageapi.env import BadSetting
 from imageapi.up import embedded, launch
 from imageapi.up.privileges import CAP_DAC_READ_SEARCH
 from imageapi.up.subprocesses import Account
+from tests.drawing import photo
 from tests.stack import Stack, free_port, is_alive
 
 pytestmark = pytest.mark.timeout(400)
@@ -78,6 +79,25 @@ def test_secrets_stay_out_of_the_log_file(stack: Stack) -> None:
     assert "postgres" in kept
     assert stack.token not in kept
     assert stack.password not in kept
+
+
+def test_no_other_user_can_read_anything_below_the_home(stack: Stack) -> None:
+    with httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {stack.token}"}) as client:
+        answer = client.post("/api/upload", files={"image": ("a.png", photo(1, 64, 48))}, timeout=60)
+        made = client.post(f"/api/images/{answer.json()['image']['id']}/links", json={"expire_time": 300})
+        link, rendition = made.json()["url"], answer.json()["image"]["renditions"][0]["url"]
+        for address in (link, rendition, f"{link}x", f"{rendition}x"):
+            client.get(address)
+    open_to_others = {
+        path: oct(path.stat().st_mode)
+        for path in (stack.home, *stack.home.rglob("*"))
+        if path.lstat().st_mode & (0o066 if path.is_dir() else 0o077)
+    }
+    assert open_to_others == {}
+    kept = "".join(path.read_text() for path in (stack.home / "logs").iterdir())
+    assert link.rsplit("/", 1)[1] not in kept
+    assert rendition.split("/media/")[1].split("/")[0] not in kept
+    assert "path=/links/-" in kept
 
 
 def test_the_same_home_is_refused_a_second_time(stack: Stack) -> None:

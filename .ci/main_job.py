@@ -1,4 +1,4 @@
-"""The main job against a running service, with the service's own packages only: python main_job.py URL TOKEN."""
+"""The main job of a running service, with its own packages only: python main_job.py URL TOKEN."""
 
 from __future__ import annotations
 

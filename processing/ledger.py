@@ -1,8 +1,9 @@
 """The one way an image reaches another state: rows, hues, counters and events in one transaction.
 
 Two statements, however many images: the images with their hues, then the counters of every touched job
-with its events. The job's row lock puts its events in order. The statement that reaches the total sets
-`finished_at` and writes `job.finished`: exactly one does, whoever else was killed.
+with its events. The row lock of the job puts its events in order, that of the account's log the account's.
+The statement that reaches the total sets `finished_at` and writes `job.finished`: exactly one does, whoever
+else was killed.
 """
 
 from __future__ import annotations
@@ -101,18 +102,28 @@ WITH change AS (
     FROM change c WHERE j.id = c.job_id
     RETURNING j.*, c.images
 ), told AS (
-    INSERT INTO processing_event
-        (job_id, seq, type, status, completed, failed, aborted, finished_at, images)
-    SELECT id, seq - (finished_at IS NOT NULL)::int, 'job.progress',
+    SELECT id, owner_id, seq - (finished_at IS NOT NULL)::int AS seq, 'job.progress' AS type,
            status, completed, failed, aborted, finished_at, images FROM moved
     UNION ALL
-    SELECT id, seq, 'job.finished', status, completed, failed, aborted, finished_at, '[]'
+    SELECT id, owner_id, seq, 'job.finished', status, completed, failed, aborted, finished_at, '[]'
     FROM moved WHERE finished_at IS NOT NULL
+), log AS (
+    INSERT INTO processing_accountlog AS kept (owner_id, position)
+    SELECT owner_id, count(*) FROM told GROUP BY owner_id ORDER BY owner_id
+    ON CONFLICT (owner_id) DO UPDATE SET position = kept.position + excluded.position
+    RETURNING owner_id, position
+), written AS (
+    INSERT INTO processing_event
+        (job_id, seq, owner_id, position, type, status, completed, failed, aborted, finished_at, images)
+    SELECT t.id, t.seq, t.owner_id,
+           log.position - row_number() OVER (PARTITION BY t.owner_id ORDER BY t.id DESC, t.seq DESC) + 1,
+           t.type, t.status, t.completed, t.failed, t.aborted, t.finished_at, t.images
+    FROM told t JOIN log ON log.owner_id = t.owner_id
 )
-SELECT id, owner_id, seq, kind, finished_at IS NOT NULL,
+SELECT moved.id, moved.owner_id, moved.seq, log.position, kind, finished_at IS NOT NULL,
        webhook_url <> '' OR EXISTS (
            SELECT FROM processing_endpoint e WHERE e.owner_id = moved.owner_id AND e.disabled_at IS NULL)
-FROM moved
+FROM moved JOIN log ON log.owner_id = moved.owner_id
 """
 
 

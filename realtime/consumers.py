@@ -2,66 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-
-from processing.models import Event, Job
-from processing.news.representations import error_shape, job_shape
-from realtime.frames import Told
+from processing.models import Job
+from processing.news.logs import JobLog, is_kept, snapshot_text
+from processing.plumbing.reader import reader
+from realtime.frames import missed
 from realtime.hub import hub
 from realtime.socket import NOT_YOURS, Socket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MOST_REPLAYED = 5000
-_REPLAYED_AT_ONCE = 20
+    from realtime.frames import Told
 
 
 class UploadSocket(Socket):
     """`/ws/upload/`: every image of the account that changes, as it does."""
 
-    async def admitted(self) -> None:
-        assert self.owner_id is not None
-        hub.follow_account(self.owner_id, self)
+    async def admitted(self, owner_id: int) -> None:
+        await hub.follow(owner_id, self)
         await self.tell({"type": "connection", "status": "ok", "message": "You are connected!"})
 
     async def on_events(self, events: Sequence[Told]) -> None:
         for event in events:
-            for image in event.images:
-                await self.tell(
-                    {
-                        "type": "send_upload_notification",
-                        "job_id": image["job_id"],
-                        "image_id": image["id"],
-                        "name": image["name"],
-                        "size": image["size"],
-                        "status": image["status"],
-                        "image": image["renditions"][0]["url"] if image["renditions"] else None,
-                        "error": image["error"],
-                    }
-                )
+            for text in event.notifications:
+                await self.send(text_data=text)
 
 
 class JobSocket(Socket):
     """`/ws/jobs/ID/`: where the job stands, or every event since one that the client names; then live."""
 
-    async def admitted(self) -> None:
-        self._seq = 0
-        self._early: list[Told] | None = []
+    async def admitted(self, owner_id: int) -> None:
         job_id: UUID = self.scope["url_route"]["kwargs"]["job_id"]
-        if not await database_sync_to_async(_is_own)(job_id, self.owner_id):
-            await self.close(NOT_YOURS)
+        if not await reader.ask(_is_own, job_id, owner_id):
+            await self.end(NOT_YOURS)
             return
-        self.job_id = job_id
+        self._log, self._seq = JobLog(owner_id, job_id), 0
+        self._catching_up = True
         # Followed first, read second: nothing falls between the two.
-        await hub.follow_job(job_id, self)
-        await self._catch_up(await self._since())
-        early, self._early = self._early, None
-        await self.on_events(early or [])
+        await hub.follow(owner_id, self, job_id)
+        await self._begin(await self._since())
+        await self._catch_up()
 
     async def _since(self) -> int | None:
         text = parse_qs(self.scope["query_string"].decode("ascii", "replace")).get("since", [""])[-1]
@@ -72,21 +56,24 @@ class JobSocket(Socket):
         await self.complain("invalid", "`since` is the number of an event; here is a snapshot instead.")
         return None
 
-    async def _catch_up(self, since: int | None) -> None:
-        assert self.job_id is not None
-        if since is None or not await database_sync_to_async(_is_kept)(self.job_id, since):
-            snapshot = await database_sync_to_async(_snapshot)(self.job_id)
-            self._seq = snapshot["seq"]
-            await self.tell(snapshot)
+    async def _begin(self, since: int | None) -> None:
+        if since is not None and await reader.ask(is_kept, self._log, since):
+            self._seq = since
             return
-        self._seq = since
-        # Some at a time: the log of a large job has megabytes, and many may ask for it at once.
-        while missed := await database_sync_to_async(_missed)(self.job_id, self._seq):
-            await self._pass_on(missed)
+        self._seq, frame = await reader.ask(snapshot_text, self._log)
+        await self.send(text_data=frame)
+
+    async def _catch_up(self) -> None:
+        """Sends what the log has by now; what is told meanwhile is in it, too, and one more look finds it."""
+        while self._catching_up:
+            self._told_meanwhile = False
+            found = await reader.ask(missed, self._log, self._seq)
+            await self._pass_on(found)
+            self._catching_up = bool(found) or self._told_meanwhile
 
     async def on_events(self, events: Sequence[Told]) -> None:
-        if self._early is not None:
-            self._early.extend(events)
+        if self._catching_up:
+            self._told_meanwhile = True
         else:
             await self._pass_on(events)
 
@@ -99,32 +86,3 @@ class JobSocket(Socket):
 
 def _is_own(job_id: UUID, owner_id: int) -> bool:
     return Job.objects.filter(id=job_id, owner_id=owner_id).exists()
-
-
-def _is_kept(job_id: UUID, since: int) -> bool:
-    """Whether every event after `since` is still in the log, and `since` is a number of this job's."""
-    seq = Job.objects.values_list("seq", flat=True).get(id=job_id)
-    if not 0 <= seq - since <= _MOST_REPLAYED:
-        return False
-    return Event.objects.filter(job_id=job_id, seq__gt=since, seq__lte=seq).count() == seq - since
-
-
-def _missed(job_id: UUID, since: int) -> list[Told]:
-    return [Told.of(event) for event in Event.objects.after(job_id, since)[:_REPLAYED_AT_ONCE]]
-
-
-def _snapshot(job_id: UUID) -> dict[str, Any]:
-    # The job first: images read later can only be newer, and the events that made them so are still to come.
-    job = Job.objects.get(id=job_id)
-    rows = job.derivations if job.kind == Job.Kind.DERIVE else job.images
-    names = ("index", "status", "error_code", "error_detail")
-    ids = "image_id" if job.kind == Job.Kind.DERIVE else "id"
-    return {
-        "type": "job.snapshot",
-        "seq": job.seq,
-        "job": job_shape(job),
-        "images": [
-            {"id": str(image_id), "index": index, "status": status, "error": error_shape(code, detail)}
-            for image_id, index, status, code, detail in rows.order_by("index").values_list(ids, *names)
-        ],
-    }

@@ -14,25 +14,22 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-from django.db import Error
-
 from processing.accounts.models import plan_of
 from processing.jobs import deletion
 from processing.models import Image
 from processing.news import feed
 from processing.news.feed import Near
 from processing.news.representations import image_shape
-from processing.plumbing.reader import Reader
+from processing.plumbing.reader import Reader, reader
+from realtime.admission import is_revoked
 from realtime.frames import Shown
 from realtime.hub import hub
-from realtime.socket import TOO_MANY, Socket
+from realtime.socket import NO_CREDENTIALS, TOO_MANY, Socket
 
 if TYPE_CHECKING:
     from realtime.frames import Told
 
 _FIRST, _MORE = 20, 10
-_TRY_AGAIN_LATER = 1013
 # What a socket remembers of what it sent; news of an image come seconds after its page at most.
 _MOST_SENT = 4096
 _MOST_WAITING = 10_000
@@ -46,15 +43,14 @@ News = Shown | UUID  # a UUID: that image is gone
 class FeedSocket(Socket):
     """`/ws/feed/?hue=&tolerance=`: 20 images, then 10 for each `set_hue` and `more`, and all news between."""
 
-    async def admitted(self) -> None:
-        assert self.owner_id is not None
+    async def admitted(self, owner_id: int) -> None:
         self._near, self._mask = Near(hue=0), 0
         self._last = feed.NEWEST
         self._sent: OrderedDict[UUID, None] = OrderedDict()
         # Images told live although they are older than the last page's last: later pages leave them out.
         self._ahead: set[UUID] = set()
         self._waiting: deque[News] | None = deque()
-        hub.follow_account(self.owner_id, self)
+        await hub.follow(owner_id, self)
         try:
             near = _near_of_query(self.scope["query_string"])
         except ValueError as error:
@@ -90,16 +86,14 @@ class FeedSocket(Socket):
         await self._send_page(count)
 
     async def _send_page(self, count: int) -> None:
-        assert self.owner_id is not None
+        owner_id = self.owner_id
+        if owner_id is None:
+            return
         # News wait from before the rows are read: none falls between the page and what follows it.
         self._waiting = deque()
-        try:
-            images, end = await self._read(self.owner_id, count)
-            # Read anew: a socket may outlive the plan it was opened under.
-            plan = await _reader.ask(plan_of, self.owner_id)
-        except Error:
-            await self.close(_TRY_AGAIN_LATER)
-            return
+        images, end = await self._read(owner_id, count)
+        # Read anew: a socket may outlive the plan it was opened under.
+        plan = await _reader.ask(plan_of, owner_id)
         for image in images:
             self._remember(image.id)
         await self.tell(
@@ -136,7 +130,9 @@ class FeedSocket(Socket):
             image_id = None
         if image_id is None:
             await self.complain("invalid", "`id` is the id of an image.")
-        elif not await database_sync_to_async(_delete)(self.owner_id, image_id):
+        elif self.owner_id is None or await is_revoked(self.scope["credential"]):
+            await self.end(NO_CREDENTIALS)
+        elif not await reader.ask(_delete, self.owner_id, image_id):
             await self.complain("not_found", "There is no such image.")
 
     # What the hub tells
@@ -160,7 +156,7 @@ class FeedSocket(Socket):
         elif len(self._waiting) < _MOST_WAITING:
             self._waiting.append(news)
         else:
-            await self.close(TOO_MANY)
+            await self.end(TOO_MANY)
 
     async def _pass_on(self, news: News) -> None:
         if isinstance(news, UUID):

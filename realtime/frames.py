@@ -1,4 +1,4 @@
-"""What is told of the log, and the questions that find it: frames are encoded once, for all who hear them."""
+"""What is told of an account's log, and the questions that find it: frames are encoded once, for all."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from processing.accounts.models import plan_of
-from processing.models import Event, Image, Job, Status
+from processing.models import AccountLog, Event, Image, Job, Status
 from processing.news import feed
+from processing.news.logs import Log
 from processing.news.representations import ImageShape, image_shape, job_shape
 
 _LOOK_BACK = timedelta(seconds=60)
-_MOST_EVENTS = 200
+_MOST_EVENTS = 100
+# Some at a time: the log of a large job has megabytes, and many may ask for it at once.
+_MOST_MISSED = 20
 _MOST_REMOVED = 1000
 
 
@@ -41,9 +45,8 @@ class Told:
     """One event as it goes out: its frame is encoded once, for all."""
 
     job_id: UUID
-    owner_id: int
     seq: int
-    type: str
+    position: int
     kind: str
     frame: str
     images_text: str
@@ -53,11 +56,31 @@ class Told:
         return json.loads(self.images_text)
 
     @cached_property
+    def notifications(self) -> list[str]:
+        """The frames of `/ws/upload/`, one an image."""
+        return [json.dumps(_notification(image)) for image in self.images]
+
+    @cached_property
     def shown(self) -> list[Shown]:
         """What this event brings into the feed. A job that makes more of old images brings nothing new."""
         if self.kind == Job.Kind.DERIVE:
             return []
         return [Shown.of(image) for image in self.images if image["status"] == Status.COMPLETED]
+
+    def place(self, log: Log) -> int:
+        return self.seq if log.place == "seq" else self.position
+
+    def message(self, log: Log) -> bytes:
+        """As an event stream of this log has it."""
+        return self._message_of_job if log.place == "seq" else self._message_of_account
+
+    @cached_property
+    def _message_of_job(self) -> bytes:
+        return sse(self.seq, self.frame)
+
+    @cached_property
+    def _message_of_account(self) -> bytes:
+        return sse(self.position, self.frame)
 
     @classmethod
     def of(cls, event: Event) -> Told:
@@ -65,24 +88,35 @@ class Told:
         images = f', "images": {event.images}' if event.type == Event.Type.PROGRESS else ""
         return cls(
             job_id=event.job_id,
-            owner_id=event.job.owner_id,
             seq=event.seq,
-            type=event.type,
+            position=event.position,
             kind=event.job.kind,
             frame=f"{{{head}{images}}}",
             images_text=event.images,
         )
 
 
-def seq_of(job_id: UUID) -> int:
-    """The number of the job's last event; 0 where there is none."""
-    return Job.objects.filter(id=job_id).values_list("seq", flat=True).first() or 0
+def _notification(image: ImageShape) -> dict[str, Any]:
+    return {
+        "type": "send_upload_notification",
+        "job_id": image["job_id"],
+        "image_id": image["id"],
+        "name": image["name"],
+        "size": image["size"],
+        "status": image["status"],
+        "image": image["renditions"][0]["url"] if image["renditions"] else None,
+        "error": image["error"],
+    }
 
 
-def latest(jobs: list[UUID], accounts: list[int]) -> list[tuple[UUID, int, int]]:
-    """Id, owner and last event's number of these jobs, and of those of these accounts that moved lately."""
-    recent = Q(owner_id__in=accounts, updated_at__gt=timezone.now() - _LOOK_BACK)
-    return list(Job.objects.filter(Q(id__in=jobs) | recent).values_list("id", "owner_id", "seq"))
+def sse(place: int, frame: str) -> bytes:
+    """A message of Server-Sent Events (WHATWG HTML, section 9.2); JSON is one line, so its data is."""
+    return f"id: {place}\ndata: {frame}\n\n".encode()
+
+
+def positions(accounts: list[int]) -> list[tuple[int, int]]:
+    """Account and position of its last event."""
+    return list(AccountLog.objects.filter(owner_id__in=accounts).values_list("owner_id", "position"))
 
 
 def _by_owner(images: QuerySet[Image]) -> dict[int, list[UUID]]:
@@ -98,17 +132,21 @@ def removed_lately(accounts: list[int]) -> dict[int, list[UUID]]:
     return _by_owner(recent.order_by("-deleted_at")[:_MOST_REMOVED])
 
 
-def read(
-    after: dict[UUID, int], accounts: frozenset[int]
-) -> tuple[dict[UUID, list[Told]], dict[int, list[UUID]]]:
-    """What the jobs' logs tell, and which of the images that come into the feed by it are deleted already."""
-    found: dict[UUID, list[Told]] = {}
-    for job_id, seq in after.items():
-        events = [Told.of(event) for event in Event.objects.after(job_id, seq)[:_MOST_EVENTS]]
+def missed(log: Log, since: int) -> list[Told]:
+    """The next events after a place of the log; there may be more."""
+    return [Told.of(event) for event in log.after(since)[:_MOST_MISSED]]
+
+
+def read(after: dict[int, int]) -> tuple[dict[int, list[Told]], dict[int, list[UUID]]]:
+    """By account what its log tells after a position, and which of the images that come into the feed by it
+    are deleted already.
+    """
+    found: dict[int, list[Told]] = {}
+    for owner_id, position in after.items():
+        events = [Told.of(event) for event in Event.objects.of_account(owner_id, position)[:_MOST_EVENTS]]
         if events:
-            found[job_id] = events
-    told = [event for events in found.values() for event in events if event.owner_id in accounts]
-    shown = [image.id for event in told for image in event.shown]
+            found[owner_id] = events
+    shown = [image.id for events in found.values() for event in events for image in event.shown]
     return found, _by_owner(Image.objects.filter(id__in=shown, deleted_at__isnull=False)) if shown else {}
 
 

@@ -4,5 +4,5 @@ from realtime.socket import NOT_YOURS, Socket
 
 
 class Nowhere(Socket):
-    async def admitted(self) -> None:
-        await self.close(NOT_YOURS)
+    async def admitted(self, owner_id: int) -> None:
+        await self.end(NOT_YOURS)

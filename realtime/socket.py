@@ -1,17 +1,18 @@
-"""What all sockets have in common: admission, answers to bad frames, limits."""
+"""What all sockets have in common: admission, answers to bad frames, limits, an end that leaves nothing."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
+from django.db import Error
 from prometheus_client import Gauge
 
+from realtime.admission import admissions
 from realtime.hub import hub
+from realtime.places import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from realtime.frames import Shown, Told
 
-NO_CREDENTIALS, NOT_YOURS, TOO_MANY = 4401, 4404, 4429
+# Codes of a close; docs/asyncapi.yaml says which of them are final.
+NO_CREDENTIALS, NOT_YOURS, TOO_MANY, TRY_AGAIN_LATER = 4401, 4404, 4429, 1013
 SUBPROTOCOL = "imageapi"
 SOCKETS = Gauge("imageapi_sockets", "Open sockets of this web server.", ["socket"])
 _MAX_FRAMES_A_SECOND = 100
@@ -32,38 +34,54 @@ class Socket(AsyncWebsocketConsumer):
     """
 
     channel_layer_alias = "none: the hub listens for all"
-    _open: ClassVar[Counter[int]] = Counter()  # by account, whatever they follow
+    scope: dict[str, Any]
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """The socket's whole life: however it ends, its place, its number and its followers' entry go."""
+        self.owner_id: int | None = None
+        self._second, self._frames = 0, 0
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        try:
+            await getattr(self, message["type"].replace(".", "_"))(message)
+        except Error:
+            await self.end(TRY_AGAIN_LATER)
 
     async def connect(self) -> None:
-        self.owner_id: int | None = None
-        self.job_id: UUID | None = None
-        self._second, self._frames = 0, 0
-        offered = self.scope.get("subprotocols", ())
-        await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        user = self.scope["user"]
-        if user is None:
-            await self.close(NO_CREDENTIALS)
-        elif self._open[user.id] >= settings.SOCKETS_PER_ACCOUNT:
+        await self.accept(SUBPROTOCOL if SUBPROTOCOL in self.scope.get("subprotocols", ()) else None)
+        owner_id: int = self.scope["user"].id
+        if not places.take(owner_id):
             await self.close(TOO_MANY)
-        else:
-            self.owner_id = user.id
-            self._open[user.id] += 1
-            SOCKETS.labels(type(self).__name__).inc()
-            await self.admitted()
+            return
+        self.owner_id = owner_id
+        SOCKETS.labels(type(self).__name__).inc()
+        admissions.enter(self.scope["credential"], self._revoked)
+        await self.admitted(owner_id)
 
-    async def admitted(self) -> None:
-        """The socket is open and belongs to `owner_id`."""
+    async def admitted(self, owner_id: int) -> None:
+        """The socket is open and belongs to this account."""
         raise NotImplementedError
 
-    async def disconnect(self, code: int) -> None:
-        if self.job_id is not None:
-            hub.leave_job(self.job_id, self)
-        if self.owner_id is not None:
-            SOCKETS.labels(type(self).__name__).dec()
-            self._open[self.owner_id] -= 1
-            if not self._open[self.owner_id]:
-                del self._open[self.owner_id]
-            hub.leave_account(self.owner_id, self)
+    async def end(self, code: int) -> None:
+        """Closes it; from here on it hears nothing and does nothing, whenever its client notices."""
+        self._leave()
+        await self.close(code)
+
+    async def _revoked(self) -> None:
+        await self.end(NO_CREDENTIALS)
+
+    def _leave(self) -> None:
+        if self.owner_id is None:
+            return
+        owner_id, self.owner_id = self.owner_id, None
+        hub.leave(owner_id, self)
+        admissions.leave(self.scope["credential"], self._revoked)
+        places.give_back(owner_id)
+        SOCKETS.labels(type(self).__name__).dec()
 
     async def tell(self, frame: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(frame))
@@ -78,7 +96,7 @@ class Socket(AsyncWebsocketConsumer):
         self._frames = self._frames + 1 if second == self._second else 1
         self._second = second
         if self._frames > _MAX_FRAMES_A_SECOND:
-            await self.close(TOO_MANY)
+            await self.end(TOO_MANY)
             return
         try:
             frame = json.loads(text_data or "")

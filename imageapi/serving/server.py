@@ -14,9 +14,10 @@ from twisted.internet import defer
 
 from imageapi.observability.metrics import SOCKETS_DROPPED
 from imageapi.serving.http_protocol import Factory, Inbox, Request, reactor
+from realtime.answers.answer import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,28 @@ _MAX_WAITING = 4 * 1024 * 1024
 # A client that is still sending reads the close frame only when it is done.
 _FAREWELL = 10
 _GRACE = 5.0
+_GOODBYE = 2.0
 
 
 class _Socket(WebSocketProtocol):
+    dropped = False
+
+    def drop(self, code: int) -> None:
+        """Ends it without waiting for its client; the application hears of it at once."""
+        if self.dropped:
+            return
+        self.serverClose(code=code)
+        self.dropped = True
+        self.application_queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        reactor.callLater(_FAREWELL, self.transport.abortConnection)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if not self.dropped:
+            super().onMessage(payload, isBinary)
+
     def sendMessage(self, *args: Any, **kwargs: Any) -> None:
+        if self.dropped:
+            return
         # The limit is for what clients send; autobahn holds it against our own frames, too.
         limited = cast("Any", self)
         most, limited.maxMessagePayloadSize = limited.maxMessagePayloadSize, 0
@@ -91,16 +110,14 @@ class Server(daphne.server.Server):
             await super().handle_reply(protocol, message)
             self._drop_if_stalled(protocol)
 
-    def _drop_if_stalled(self, protocol: WebSocketProtocol) -> None:
+    def _drop_if_stalled(self, protocol: _Socket) -> None:
         """Closes a socket whose client has stopped reading; it says so, and hangs up if that isn't read."""
         transport = protocol.transport
-        if protocol.muted or transport is None or _waiting(transport) < _MAX_WAITING:
+        if protocol.dropped or transport is None or _waiting(transport) < _MAX_WAITING:
             return
         logger.warning("A socket's client stopped reading; it is dropped.")
         SOCKETS_DROPPED.inc()
-        protocol.serverClose(code=4429)
-        protocol.muted = True
-        reactor.callLater(10, transport.abortConnection)
+        protocol.drop(4429)
 
     def kill_all_applications(self) -> defer.Deferred[Any]:
         """Lets requests under way end, for a moment; sockets reconnect elsewhere at once."""
@@ -113,14 +130,21 @@ class Server(daphne.server.Server):
             if details.get("application_instance") and not details["application_instance"].done()
         }
         requests = [task for task, protocol in running.items() if isinstance(protocol, Request)]
+        sockets = [task for task, protocol in running.items() if not isinstance(protocol, Request)]
         for protocol in running.values():
             if not isinstance(protocol, Request):
                 protocol.serverClose(code=1012)
-        if requests:
-            await asyncio.wait(requests, timeout=_GRACE)
+        Answer.end_all()
+        # A client that reads answers the close, and its socket ends; the code would not arrive otherwise.
+        await asyncio.gather(_ended(requests, _GRACE), _ended(sockets, _GOODBYE))
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _ended(tasks: Collection[asyncio.Future[Any]], seconds: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)
 
 
 def _waiting(transport: Any) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from processing.accounts.models import Plan, User
 from processing.models.derivations import Derivation
-from processing.models.events import Event
+from processing.models.events import AccountLog, Event, EventQuerySet
 from processing.models.images import Image, ImageHue, ImageQuerySet
 from processing.models.jobs import Job
 from processing.models.sources import Source
@@ -15,11 +15,13 @@ from processing.models.webhooks import Delivery, Endpoint, SigningSecret, Webhoo
 __all__ = [
     "IMAGE_STATUSES",
     "UNFINISHED",
+    "AccountLog",
     "Delivery",
     "Derivation",
     "Discard",
     "Endpoint",
     "Event",
+    "EventQuerySet",
     "Image",
     "ImageHue",
     "ImageQuerySet",

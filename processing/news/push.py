@@ -19,12 +19,14 @@ import redis
 import redis.asyncio
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.db import Error
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 
 from processing.models import Image, Job
 from processing.news.representations import image_shape
 from processing.plumbing import metrics
+from processing.plumbing.reader import reader
 from processing.plumbing.redis_client import connect
 
 if TYPE_CHECKING:
@@ -40,11 +42,12 @@ _DONE_SECONDS = 60
 
 
 class News(NamedTuple):
-    """That the job's log now reaches `seq`."""
+    """That the job's log now reaches `seq`, and its account's `position`."""
 
     job_id: uuid.UUID
     owner_id: int
     seq: int
+    position: int
     kind: str
     finished: bool
     awaited: bool  # by a webhook's receiver
@@ -55,15 +58,23 @@ class _Background:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
         self._waiting = 0
         threading.Thread(target=self._loop.run_forever, name="announce", daemon=True).start()
 
     def send(self, message: dict[str, Any]) -> None:
-        if self._waiting < 1000:  # Redis is frozen: more hints would only pile up
-            self._waiting += 1
+        if self._count(1) < 1000:  # Redis is frozen: more hints would only pile up
             asyncio.run_coroutine_threadsafe(self._send(message), self._loop)
         else:
+            self._count(-1)
             metrics.add("imageapi_pushes_dropped_total")
+
+    def _count(self, change: int) -> int:
+        """How many were waiting before."""
+        with self._lock:
+            before = self._waiting
+            self._waiting += change
+        return before
 
     async def _send(self, message: dict[str, Any]) -> None:
         try:
@@ -73,7 +84,7 @@ class _Background:
             metrics.add("imageapi_pushes_dropped_total")
             logger.warning("A push was lost, its readers will find the log: %s", error)
         finally:
-            self._waiting -= 1
+            self._count(-1)
 
 
 @cache
@@ -87,14 +98,11 @@ def _redis() -> redis.Redis:
 
 
 def announce(news: Sequence[News], images: Mapping[str, str]) -> None:
-    """Tells every web process that these jobs' logs have grown. Never raises, never waits.
+    """Tells every web process that these accounts' logs have grown. Never raises, never waits.
 
     `images` are those of each job's event, as JSON: who waits for a single upload is handed the result.
     """
-    message = {
-        "type": "news",
-        "jobs": [[str(n.job_id), n.owner_id, n.seq - n.finished, n.seq] for n in news],
-    }
+    message = {"type": "news", "accounts": list({item.owner_id: item.position for item in news}.items())}
     for item in news:
         if item.finished and item.kind == Job.Kind.SINGLE:
             _wake(item.job_id, images[str(item.job_id)])  # first: somebody waits for this very one
@@ -127,7 +135,8 @@ def _wake(job_id: uuid.UUID, images: str) -> None:
 async def outcome(job_id: uuid.UUID, seconds: float) -> ImageShape | None:
     """The image of a single upload as its job's last event shows it; None where that is not after `seconds`.
 
-    A bell in Redis brings it; where that is lost, a look at the row every second finds it.
+    A bell in Redis brings it; where that is lost, a look at the row every second finds it. While neither
+    Redis nor the database answers, it goes on: what was taken in will be done.
     """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
@@ -137,10 +146,16 @@ async def outcome(job_id: uuid.UUID, seconds: float) -> ImageShape | None:
                 return cast("ImageShape", json.loads(rung[1])[0])
         except (redis.RedisError, OSError):
             await asyncio.sleep(min(0.1, left))
-        finished = Image.objects.filter(job_id=job_id, finished_at__isnull=False)
-        if (image := await finished.afirst()) is not None:
-            return image_shape(image)
+        with suppress(Error, TimeoutError):
+            async with asyncio.timeout(max(1.0, left)):
+                image = await reader.ask(_finished_image, job_id)
+            if image is not None:
+                return image_shape(image)
     return None
+
+
+def _finished_image(job_id: uuid.UUID) -> Image | None:
+    return Image.objects.filter(job_id=job_id, finished_at__isnull=False).first()
 
 
 @cache

@@ -43,3 +43,7 @@ def persistently(question: Callable[[], Found]) -> Found:
             raise
         connection.close()
         return question()
+
+
+# For whatever the event loop has to ask; what must not stand behind many has one of its own.
+reader = Reader("reader", 4)

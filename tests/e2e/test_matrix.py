@@ -91,6 +91,7 @@ ROWS = [
     Row("GET", "api/jobs/<uuid:job_id>", owners(200)),
     Row("GET", "api/jobs/<uuid:job_id>/images", owners(200)),
     Row("GET", "api/jobs/<uuid:job_id>/events", owners(200)),
+    Row("GET", "api/events", accounts(200)),
     Row("POST", "api/jobs/<uuid:job_id>/retry", owners(202)),
     Row("POST", "api/jobs/<uuid:job_id>/cancel", owners(202)),
     Row("GET", "api/me", accounts(200)),
@@ -135,7 +136,7 @@ OPEN = 0
 SOCKETS: dict[str, Expected] = {
     "ws/upload": accounts(OPEN) | {"none": 4401, "expired": 4401},
     "ws/feed": accounts(OPEN) | {"none": 4401, "expired": 4401},
-    "ws/jobs/<uuid:job_id>": accounts(4404) | {"none": 4401, "expired": 4401, "owner": OPEN},
+    "ws/jobs/<any_uuid:job_id>": accounts(4404) | {"none": 4401, "expired": 4401, "owner": OPEN},
     # Every path where there is no socket.
     "": accounts(4404) | {"none": 4401, "expired": 4401},
 }
@@ -270,7 +271,7 @@ def test_every_route_answers_each_caller(
 
 
 # An event is told as it was when it was written.
-LOGS = {"api/jobs/<uuid:job_id>/events"}
+LOGS = {"api/jobs/<uuid:job_id>/events", "api/events"}
 
 
 def test_after_a_downgrade_no_route_shows_what_the_plan_gives_no_more(stack: Stack) -> None:

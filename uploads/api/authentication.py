@@ -6,12 +6,7 @@ import copy
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from channels.db import database_sync_to_async
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpRequest, QueryDict
-from django.http.cookie import parse_cookie
+from django.http import QueryDict
 from django.utils import timezone
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
@@ -22,12 +17,10 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from processing.accounts.models import Plan, User
 from processing.plumbing.joined_rows import Joined
 from processing.plumbing.reader import persistently
-from uploads.anonymous import anonymous_user, anonymous_user_of
+from uploads.anonymous import anonymous_user_of
 from uploads.origins import is_foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
     from rest_framework.request import Request
 
 SUBPROTOCOL = "imageapi"
@@ -106,48 +99,3 @@ class AnonymousPlanAuthentication(BaseAuthentication):
             # Any page in the same browser could use a service on loopback that asks for no credentials.
             raise PermissionDenied("Pages of other sites must send a token.", code="foreign_origin")
         return user, None
-
-
-class SocketAccess:
-    """ASGI middleware of the sockets: puts the account into the scope as `user`, None where there is none.
-
-    A page of another site is refused before the handshake, unless it holds a token.
-    """
-
-    def __init__(self, app: Callable[..., Awaitable[Any]]) -> None:
-        self.app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        token = _socket_token(scope, headers)
-        if token is None and is_foreign(headers.get("origin"), headers.get("host", "")):
-            await send({"type": "websocket.close", "code": 4403})
-            return None
-        user = await database_sync_to_async(_socket_user)(token, headers)
-        return await self.app({**scope, "user": user}, receive, send)
-
-
-def _socket_token(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
-    for offered in scope.get("subprotocols", ()):
-        if offered.startswith("bearer."):
-            return str(offered.removeprefix("bearer."))
-    kind, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else None
-
-
-def _socket_user(token: str | None, headers: Mapping[str, str]) -> User | None:
-    if token is not None:
-        try:
-            return user_of_token(token)[0]
-        except AuthenticationFailed:
-            return None
-    session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
-    if session_key:
-        request = HttpRequest()
-        request.session = SessionStore(session_key)
-        user = get_user(request)
-        if isinstance(user, User) and user.is_active:
-            return user
-    return anonymous_user(headers)

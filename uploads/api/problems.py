@@ -39,6 +39,7 @@ __all__ = [
     "not_found",
     "permission_denied",
     "problem_response",
+    "refusal",
     "server_error",
 ]
 
@@ -126,6 +127,11 @@ def problem_response(refusal: Refused) -> JsonResponse:
     if refusal.wait:
         response["Retry-After"] = str(refusal.wait)
     return response
+
+
+def refusal(status: int, code: str, detail: str, retry_after: int = 0) -> JsonResponse:
+    """The same in words that need no import: for what refuses without knowing of HTTP errors."""
+    return problem_response(Refused(status, code, detail, retry_after=retry_after))
 
 
 def bad_request(_request: HttpRequest, exception: Exception) -> JsonResponse:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, path
 
-from uploads.api.views import accounts, canvas, feed, health, images, jobs, links, media, webhooks
+from uploads.api.views import accounts, canvas, events, feed, health, images, jobs, links, media, webhooks
 from uploads.api.views import csv as imgproc
 from uploads.api.views import uploads as upload
 
@@ -33,7 +33,8 @@ urlpatterns = [
     *either("api/jobs", jobs.JobListView.as_view(), "job-list"),
     *either("api/jobs/<uuid:job_id>", jobs.JobView.as_view(), "job"),
     *either("api/jobs/<uuid:job_id>/images", jobs.JobImagesView.as_view(), "job-images"),
-    *either("api/jobs/<uuid:job_id>/events", jobs.JobEventsView.as_view(), "job-events"),
+    *either("api/jobs/<uuid:job_id>/events", events.JobEventsView.as_view(), "job-events"),
+    *either("api/events", events.EventsView.as_view(), "events"),
     *either("api/jobs/<uuid:job_id>/retry", jobs.RetryView.as_view(), "job-retry"),
     *either("api/jobs/<uuid:job_id>/cancel", jobs.CancelView.as_view(), "job-cancel"),
     *either("api/canvas", canvas.CanvasView.as_view(), "canvas"),

@@ -148,7 +148,6 @@ COMPONENTS: dict[str, Shape] = {
         },
         optional=("images",),
     ),
-    "Events": record({"events": array(ref("Event")), "seq": COUNT}),
     "Accepted": record(_UPLOADED),
     "Rejected": record({"index": COUNT, "name": TEXT, "code": TEXT, "detail": TEXT}),
     "Initiated": record(

@@ -172,28 +172,6 @@ describe(
     ),
 )
 describe(
-    jobs.JobEventsView,
-    get=operation(
-        "jobs",
-        "A job's events after one",
-        {200: "Events"},
-        description="The frames of the job's socket, for those without one.",
-        parameters=[
-            query(
-                "since",
-                {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
-                "The last one heard.",
-            ),
-            query(
-                "wait",
-                {"type": "integer", "minimum": 0, "maximum": 30, "default": 0},
-                "Seconds to wait for one.",
-            ),
-        ],
-        refusals={400: {"invalid": "`wait` is a whole number from 0 to 30, not `31`."}} | NO_JOB,
-    ),
-)
-describe(
     jobs.RetryView, post=operation("jobs", "Only the failed images again", {202: "Job"}, refusals=NO_JOB)
 )
 describe(jobs.CancelView, post=operation("jobs", "Abort what has not started", {202: "Job"}, refusals=NO_JOB))

@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from processing.jobs import lifecycle
-from processing.models import Event, Image, Job
-from processing.news.representations import event_frame, image_shape, job_shape
+from processing.models import Image, Job
+from processing.news.representations import image_shape, job_shape
 from uploads.api.authentication import account
-from uploads.api.pagination import number, page
+from uploads.api.pagination import page
 from uploads.api.views.images import status_asked
 
 if TYPE_CHECKING:
@@ -61,20 +61,6 @@ class JobImagesView(APIView):
             found = page(request, images, "index", int, newest_first=False)
         results = [image_shape(image, account(request).plan) for image in found.rows]
         return Response({"next": found.next, "previous": found.previous, "results": results})
-
-
-class JobEventsView(APIView):
-    """The job socket's very frames, for those without a socket.
-
-    `?wait=` is served in front of this view (realtime.longpoll), which then answers with what is there.
-    """
-
-    def get(self, request: Request, job_id: UUID) -> Response:
-        since = number(request, "since", 0, low=0, high=2**31 - 1)
-        number(request, "wait", 0, low=0, high=30)
-        job = own_job(request, job_id)
-        events = [event_frame(event) for event in Event.objects.after(job.id, since)[:_EVENTS]]
-        return Response({"events": events, "seq": events[-1]["seq"] if events else job.seq})
 
 
 class RetryView(APIView):

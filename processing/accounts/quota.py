@@ -1,8 +1,8 @@
 """The storage quota of an account: a counter on its row that moves in the transactions of the rows it counts.
 
 `used_bytes` are the bytes of every uploaded file in the storage, each content once however many images share
-it. The row's lock also puts in order whatever gives or takes a file that images may share: intake, removal of
-originals, purge.
+it, and those of uploads that are not whole yet. The row's lock also puts in order whatever gives or takes a
+file that images may share: intake, removal of originals, purge.
 """
 
 from __future__ import annotations

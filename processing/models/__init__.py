@@ -10,6 +10,7 @@ from processing.models.jobs import Job
 from processing.models.sources import Source
 from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, Status
 from processing.models.upkeep import Discard, Pulse
+from processing.models.uploads import ResumableUpload
 from processing.models.webhooks import Delivery, Endpoint, SigningSecret, WebhookEvent
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Job",
     "Plan",
     "Pulse",
+    "ResumableUpload",
     "SigningSecret",
     "Source",
     "Status",

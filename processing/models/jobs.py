@@ -31,10 +31,11 @@ class Job(models.Model):
         CSV = "csv"
         CANVAS = "canvas"
         DERIVE = "derive"
+        RESUMABLE = "resumable"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="jobs")
-    kind = models.CharField(max_length=8, choices=Kind)
+    kind = models.CharField(max_length=9, choices=Kind)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     total = models.PositiveIntegerField()
     completed = models.PositiveIntegerField(default=0)

@@ -23,7 +23,7 @@ FETCH_TASK = "fetch_image"
 ALL_QUEUES = INTERACTIVE, BULK = "interactive", "bulk"
 # Not one of those that make pixels: a slow host holds a thread of the fetching worker, and nobody's pixels.
 FETCH = "fetch"
-QUEUES = {Job.Kind.SINGLE: INTERACTIVE, Job.Kind.MULTI: INTERACTIVE}
+QUEUES = dict.fromkeys((Job.Kind.SINGLE, Job.Kind.MULTI, Job.Kind.RESUMABLE), INTERACTIVE)
 
 
 _fuse = Fuse(5.0)  # a frozen broker must not hold every upload
@@ -61,7 +61,7 @@ def dispatch(images: Sequence[Image], kind: str, *, alone: bool = False) -> None
     """Sends the images to the workers; where the broker is away, the sweeper sends them later."""
     away = [image for image in images if is_to_be_fetched(image, kind)]
     here = [image for image in images if not is_to_be_fetched(image, kind)] if away else images
-    one_each = alone or kind in (Job.Kind.SINGLE, Job.Kind.MULTI)
+    one_each = alone or kind in QUEUES
     sent = send(chunks(here, one_each=one_each), queue_of(kind))
     if not (send(chunks(away, one_each=True), FETCH, task=FETCH_TASK) and sent):
         Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)

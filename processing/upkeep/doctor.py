@@ -39,7 +39,7 @@ SELECT * FROM (
         count(i.id) FILTER (WHERE i.status = 'failed') AS rows_failed,
         count(i.id) FILTER (WHERE i.status = 'aborted') AS rows_aborted
     FROM processing_job j LEFT JOIN processing_image i ON i.job_id = j.id
-    WHERE j.kind IN ('single', 'multi', 'batch', 'csv', 'canvas') GROUP BY j.id
+    WHERE j.kind <> 'derive' GROUP BY j.id
 ) counted
 WHERE rows + purged <> total
    OR rows - rows_completed - rows_failed - rows_aborted <> total - completed - failed - aborted

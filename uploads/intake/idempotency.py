@@ -72,7 +72,7 @@ class Once:
             )
         return kept
 
-    def keep(self, job: Job, status: int, answer: Any) -> None:
+    def keep(self, job: Job | None, status: int, answer: Any) -> None:
         """Writes the answer. A same request that was quicker is waited for, then IntegrityError raised."""
         IdempotencyKey.objects.filter(**self._row, created_at__lte=timezone.now() - LIFETIME).delete()
         IdempotencyKey.objects.create(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -40,25 +41,31 @@ def take_in(
     received: Sequence[Received],
     *,
     webhook_url: str = "",
+    before: Callable[[], None] | None = None,
     inside: Callable[[Receipt], None] | None = None,
 ) -> Receipt:
     """Takes the files in; one bad file never fails the others.
 
-    `inside` runs in the transaction that writes the rows: what it writes is there with them or not at all.
+    `before` and `inside` run in the transaction that writes the rows, at its beginning and at its end: what
+    they write is there with them or not at all.
     Every temporary file is gone afterwards, whatever happened.
     """
     receipt = Receipt()
     stored: list[str] = []
     try:
         files = _examine(owner.plan, received, receipt)
+        new = [image for image, _ in files]
+        write = partial(_write, owner.id, kind, new, receipt, stored)
+        write = partial(write, webhook_url=webhook_url, before=before, inside=inside)
         if files:
-            new = [image for image, _ in files]
             _store(files, stored, known=_known(owner.id, owner.plan, new))
             try:
-                _write(owner.id, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+                write()
             except _TwinGone:
                 _store(files, stored, known=set())
-                _write(owner.id, kind, new, receipt, stored, webhook_url=webhook_url, inside=inside)
+                write()
+        elif before:
+            write()
     except BaseException:
         _drop_unnamed(stored)
         raise
@@ -138,9 +145,12 @@ def _write(
     stored: Sequence[str],
     *,
     webhook_url: str,
+    before: Callable[[], None] | None,
     inside: Callable[[Receipt], None] | None,
 ) -> None:
     with transaction.atomic():
+        if before:
+            before()
         # What moves the counter locks the owner's row: same files sent at once find each other under it.
         plan, files, charged, too_many = _charge(owner_id, files, stored)
         rejected = [*receipt.rejected, *too_many]

@@ -16,10 +16,10 @@ from rest_framework.views import APIView
 from processing.models import Job, Status
 from uploads.api.authentication import account
 from uploads.api.views.jobs import own_job
-from uploads.api.webhook_urls import checked_webhook_url
 from uploads.intake import csv_import, csv_results, idempotency
 from uploads.intake.receiving import ImagesParser, Received
 from uploads.intake.refusals import Refused
+from uploads.intake.webhook_urls import checked_webhook_url
 from uploads.models import CsvFile
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from processing.models import Image, Job
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
 from uploads.api.single_upload import answer_with, wait_for
-from uploads.api.webhook_urls import checked_webhook_url
 from uploads.intake import idempotency, intake
 from uploads.intake.receiving import ImagesParser, Received
 from uploads.intake.refusals import Refused
+from uploads.intake.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -15,8 +15,8 @@ from processing.news.representations import instant
 from processing.webhooks import deliveries as webhooks
 from uploads.api.authentication import account
 from uploads.api.pagination import page
-from uploads.api.webhook_urls import checked_webhook_url
 from uploads.intake.refusals import Refused
+from uploads.intake.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

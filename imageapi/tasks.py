@@ -15,6 +15,7 @@ from processing.upkeep import orphans, sweeper
 from processing.webhooks import deliveries, sending
 from processing.worker import derive, pipeline
 from uploads.intake import leftovers
+from uploads.resumable import expiry
 
 
 @worker_shutting_down.connect
@@ -84,3 +85,10 @@ def drop_old_keys() -> None:
 @shared_task(name="drop_left_uploads")
 def drop_left_uploads() -> None:
     leftovers.drop_left_uploads()
+
+
+@shared_task(name="expire_uploads")
+def expire_uploads() -> None:
+    expiry.expire()
+    expiry.forget()
+    expiry.drop_left_pieces()

@@ -35,6 +35,8 @@ SOCKETS_DROPPED = Counter("imageapi_sockets_dropped", "Sockets whose client stop
 COUNTERS = {
     "imageapi_images_total": "Images that reached a final state, by state and error code.",
     "imageapi_pushes_dropped_total": "Pushes the channel layer did not take; their readers find the log.",
+    "imageapi_resumable_uploads_total": "Resumable uploads, by event: created, resumed, and each end.",
+    "imageapi_resumable_bytes_total": "Bytes that came in by them.",
     "imageapi_webhooks_total": "Webhook deliveries, by result.",
 }
 HISTOGRAMS = {"imageapi_step_seconds": "Time of one image's step; a commit is that of a whole flush."}

@@ -74,11 +74,22 @@ CSV_TEXT = b"S. No.,Product Name,Input Image Urls\r\n1,Lamp,http://127.0.0.1:1/a
 CSV = {"files": [("file", ("a.csv", CSV_TEXT))]}
 IMAGES = {"files": [("images", ("a.jpg", photo(1, 60, 40)))]}
 
+TUS = {
+    "headers": {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    }
+}
+
 # A row's `<...>` stand for Alice's things (the fixture `things`). Without the slash at the end.
 ROWS = [
     Row("POST", "api/upload", accounts(200), IMAGE),
     Row("POST", "api/async/upload", accounts(202), IMAGES),
     Row("POST", "api/async/batch/upload", accounts(202), IMAGES),
+    Row("POST", "api/uploads", accounts(201), {"headers": {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}}),
+    Row("PATCH", "api/uploads/<uuid:upload_id>", owners(204), {**TUS, "content": b"\xff"}),
+    Row("DELETE", "api/uploads/<uuid:upload_id>", owners(204), TUS),
     Row("GET", "api/list", accounts(200)),
     Row("POST", "api/images/check", accounts(200), {"json": {"checksums": []}}),
     Row("GET", "api/images/<uuid:image_id>", owners(200)),
@@ -226,9 +237,11 @@ def things(crowd: Crowd, lasting_things: dict[str, str]) -> Iterator[dict[str, s
     client = crowd.accounts["owner"].client
     shown = crowd.accounts["owner"].upload(("a.jpg", photo(2, 60, 40))).json()["image"]
     link = client.post(f"/api/images/{shown['id']}/links", json={"expire_time": 300}).json()["url"]
+    begun = client.post("/api/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "9"})
     endpoint = client.post("/api/webhooks", json={"url": RECEIVER}).json()["id"]
     _, _, key, file = shown["renditions"][0]["url"].split("/")
     ids = {"image_id": shown["id"], "job_id": shown["job_id"], "endpoint_id": endpoint}
+    ids["upload_id"] = begun.headers["Location"].rpartition("/")[2]
     yield {**lasting_things, **ids, "token": link.rpartition("/")[2], "key": key, "file": file}
     client.delete(f"/api/webhooks/{endpoint}")
 
@@ -260,7 +273,8 @@ def test_every_route_answers_each_caller(
     seen = {}
     for caller in CALLERS:
         url = f"{callers.bases[caller]}/{filled(row.route, things, row.fill)}"
-        answer = httpx.request(row.method, url, headers=callers.headers[caller], timeout=60, **row.send)
+        send = {**row.send, "headers": {**row.send.get("headers", {}), **callers.headers[caller]}}
+        answer = httpx.request(row.method, url, timeout=60, **send)
         seen[caller] = answer.status_code
         if answer.status_code >= 400:
             assert answer.headers["Content-Type"] == "application/problem+json", answer.text

@@ -31,6 +31,8 @@ CHECKS = (
     checks.response_schema_conformance,
 )
 
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
 
 @pytest.fixture(scope="module")
 def described(stack: Stack) -> Any:

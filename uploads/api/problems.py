@@ -38,6 +38,7 @@ __all__ = [
     "known",
     "not_found",
     "permission_denied",
+    "phrase",
     "problem_response",
     "refusal",
     "server_error",
@@ -46,12 +47,17 @@ __all__ = [
 CONTENT_TYPE = "application/problem+json"
 
 
+def phrase(status: int) -> str:
+    """The status in words; 460 is tus' own."""
+    return "Checksum Mismatch" if status == 460 else HTTPStatus(status).phrase
+
+
 def body(
     status: int, code: str, detail: str, errors: list[dict[str, Any]] | None = None, **members: Any
 ) -> dict[str, Any]:
     return {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": phrase(status),
         "status": status,
         "detail": detail,
         "code": code,

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import URLPattern, path
 
-from uploads.api.views import accounts, canvas, events, feed, health, images, jobs, links, media, webhooks
+from uploads.api.views import (
+    accounts,
+    canvas,
+    events,
+    feed,
+    health,
+    images,
+    jobs,
+    links,
+    media,
+    resumable,
+    webhooks,
+)
 from uploads.api.views import csv as imgproc
 from uploads.api.views import uploads as upload
 
@@ -23,6 +35,8 @@ urlpatterns = [
     *either("api/upload", upload.SingleUploadView.as_view(), "upload"),
     *either("api/async/upload", upload.MultiUploadView.as_view(), "async-upload"),
     *either("api/async/batch/upload", upload.BatchUploadView.as_view(), "batch-upload"),
+    *either("api/uploads", resumable.UploadsView.as_view(), "uploads"),
+    *either("api/uploads/<uuid:upload_id>", resumable.UploadView.as_view(), "resumable-upload"),
     *either("api/list", images.ImageListView.as_view(), "image-list"),
     *either("api/images/check", images.CheckView.as_view(), "image-check"),
     *either("api/images/<uuid:image_id>", images.ImageView.as_view(), "image"),

@@ -6,7 +6,6 @@ module that `uploads/api/schema/__init__.py` imports. One that is forgotten fail
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -20,7 +19,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework.views import APIView
 
-from uploads.api.problems import CONTENT_TYPE, body
+from uploads.api.problems import CONTENT_TYPE, body, phrase
 from uploads.api.schema.components import Shape, ref
 
 Refusals = dict[int, dict[str, str]]
@@ -47,6 +46,7 @@ def operation(
     refusals: Refusals | None = None,
     request: Shape | None = None,
     multipart: Shape | None = None,
+    binary: tuple[str, ...] = (),
     example: Any = None,
     parameters: list[OpenApiParameter] | None = None,
 ) -> Any:
@@ -54,7 +54,7 @@ def operation(
 
     `answers`: by status, or by (status, media type), a component's name, a shape, or None for an empty body.
     `refusals`: by status the codes with a sentence each; those of every route come along. `request` is a JSON
-    body, `multipart` a form.
+    body, `multipart` a form, `binary` the media types of bytes that are the body themselves.
     """
     responses: dict[Any, Any] = {status: _answer(status, shape) for status, shape in answers.items()}
     merged = {
@@ -66,7 +66,7 @@ def operation(
         tags=[tag],
         summary=summary,
         description=description,
-        request=_request(request, multipart, example),
+        request=_binary(binary) if binary else _request(request, multipart, example),
         responses=responses,
         parameters=parameters or [],
     )
@@ -84,7 +84,7 @@ def query(name: str, shape: Any, description: str, **more: Any) -> OpenApiParame
 def _answer(status: int | tuple[int, str], shape: str | Shape | None) -> OpenApiResponse:
     status = status[0] if isinstance(status, tuple) else status
     schema = ref(shape) if isinstance(shape, str) else shape
-    return OpenApiResponse(response=schema, description=HTTPStatus(status).phrase)
+    return OpenApiResponse(response=schema, description=phrase(status))
 
 
 def _problem(status: int, codes: dict[str, str]) -> OpenApiResponse:
@@ -94,7 +94,7 @@ def _problem(status: int, codes: dict[str, str]) -> OpenApiResponse:
     ]
     return OpenApiResponse(
         response=ref("Problem"),
-        description=f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
+        description=f"{phrase(status)}: {', '.join(codes)}",
         examples=examples,
     )
 
@@ -106,6 +106,13 @@ def _request(request: Shape | None, multipart: Shape | None, example: Any) -> An
     examples = [OpenApiExample("example", value=example, request_only=True)] if example else []
     media_type = "multipart/form-data" if multipart else "application/json"
     return {media_type: OpenApiRequest(request=shape, examples=examples)}
+
+
+def _binary(media_types: tuple[str, ...]) -> Any:
+    return {
+        media_type: OpenApiRequest(request={"type": "string", "contentMediaType": media_type})
+        for media_type in media_types
+    }
 
 
 class Schema(AutoSchema):

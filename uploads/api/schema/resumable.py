@@ -1,0 +1,121 @@
+"""What the views of resumable uploads take and answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+
+from uploads.api.schema.describe import Refusals, describe, operation
+from uploads.api.schema.routes import IDEMPOTENCY
+from uploads.api.views import resumable
+from uploads.resumable import tus
+
+_BYTES: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
+
+
+def _header(name: str, shape: Any, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, shape, OpenApiParameter.HEADER, description=description)
+
+
+_VERSION = _header("Tus-Resumable", {"enum": [tus.VERSION]}, "The version of tus that the client speaks.")
+_CHECKSUM = _header(
+    "Upload-Checksum",
+    {"type": "string", "pattern": "^(sha1|sha256) [A-Za-z0-9+/]+=*$"},
+    "tus: of this request's body, in base64. Nothing is kept where it does not match.",
+)
+_WRONG_VERSION: Refusals = {
+    412: {"unsupported_protocol_version": "Send `Tus-Resumable: 1.0.0`, or `Upload-Complete`."}
+}
+_GONE: Refusals = {
+    404: {"not_found": "There is no such upload."},
+    410: {
+        "upload_expired": "This upload was not finished in time, and is gone.",
+        "upload_terminated": "This upload was ended by its client.",
+    },
+}
+_BODY: Refusals = {
+    413: {
+        "file_too_large": "The file has 30,000,000 bytes; the plan Basic allows 20,971,520.",
+        "quota_exceeded": "9,000 bytes more do not fit: the plan Basic stores 5,000, and 10 are used.",
+        "upload_too_long": "The upload has 100 bytes by its own length; this request goes to 120.",
+    },
+    415: {"unsupported_media_type": "Send the bytes with `Content-Type: application/offset+octet-stream`."},
+    422: {"unsupported_format": "This is not a picture we can read.", "undecodable": "It can't be read."},
+    tus.CHECKSUM_MISMATCH: {"checksum_mismatch": "The bytes of this request have another checksum."},
+    507: {"storage_full": "The storage is full; nothing was taken in."},
+}
+
+describe(
+    resumable.UploadsView,
+    post=operation(
+        "resumable uploads",
+        "Begin an upload that may be continued",
+        {201: None},
+        description="tus 1.0.0. `Location` is the upload; the first bytes may come along.",
+        binary=(tus.MEDIA_TYPE,),
+        parameters=[
+            _VERSION,
+            _header("Upload-Length", _BYTES, "Bytes of the whole file."),
+            _header("Upload-Defer-Length", {"enum": ["1"]}, "tus: instead, where it is not known yet."),
+            _header(
+                "Upload-Metadata",
+                {"type": "string"},
+                "tus: `filename`, `filetype`, `webhook_url`, each with its value in base64.",
+            ),
+            _header("Upload-Concat", {"type": "string"}, "tus: `partial`, or `final;` with addresses."),
+            _CHECKSUM,
+            IDEMPOTENCY,
+        ],
+        refusals=_WRONG_VERSION
+        | _BODY
+        | {
+            400: {
+                "invalid_upload_length": "Upload-Length is a whole number of bytes, 0 or more.",
+                "invalid_metadata": "Upload-Metadata is a list of `key base64` pairs.",
+                "empty_file": "The file is empty.",
+            },
+            422: _BODY[422] | {"idempotency_key_reused": "This Idempotency-Key came before."},
+            429: {"too_many_uploads": "An account may have 5,000 unfinished uploads at once."},
+        },
+    ),
+)
+describe(
+    resumable.UploadView,
+    patch=operation(
+        "resumable uploads",
+        "Send on from an offset",
+        {204: None},
+        description="All up to the answer's `Upload-Offset` is on the disk. The last answer names the job "
+        "(`Content-Location`) and the image (`X-Image-Id`). HEAD tells where an upload stands.",
+        binary=(tus.MEDIA_TYPE,),
+        parameters=[
+            _VERSION,
+            _header("Upload-Offset", _BYTES, "Where the body begins: as HEAD tells it."),
+            _header("Upload-Length", _BYTES, "tus: once, where it was not known at first."),
+            _CHECKSUM,
+        ],
+        refusals=_WRONG_VERSION
+        | _GONE
+        | _BODY
+        | {
+            400: {
+                "invalid_upload_offset": "Upload-Offset is a whole number of bytes, 0 or more.",
+                "inconsistent_length": "The upload's length was 100 bytes before; this request says 90.",
+                "unknown_checksum_algorithm": "The algorithms are sha1 and sha256, not `md5`.",
+                "empty_file": "The file is empty.",
+            },
+            403: {"upload_is_final": "An upload put together from others takes no bytes itself."},
+            409: {"offset_mismatch": "The upload stands at 100 bytes; this request begins at 90."},
+            423: {"upload_locked": "Another request is writing to this upload."},
+        },
+    ),
+    delete=operation(
+        "resumable uploads",
+        "End an upload",
+        {204: None},
+        description="What it has become already, an image, stays.",
+        parameters=[_VERSION],
+        refusals=_WRONG_VERSION | _GONE,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Resumable uploads: one resource, two protocols as doors on it."""

@@ -1,0 +1,102 @@
+"""A whole upload becomes an image: the intake of every other file, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from processing.accounts import quota
+from processing.models import Job, ResumableUpload
+from processing.plumbing import metrics
+from uploads.intake import intake
+from uploads.intake.receiving import Received
+from uploads.intake.refusals import Refused
+from uploads.resumable import pieces, refusals
+from uploads.resumable.resource import State, mine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from processing.accounts.models import User
+    from uploads.intake.intake import Receipt
+
+# What a refusal of the single upload answers; here a file that is none of ours is unprocessable.
+_STATUS = {"empty_file": 400, "file_too_large": 413, "quota_exceeded": 413, "too_many_pixels": 413}
+
+
+def settle(owner: User, upload: ResumableUpload, path: Path, size: int, checksum: str | None) -> None:
+    """Takes the whole file in, in the name of the writer that holds the lease. Raises Refused.
+
+    The row, the image and the quota change in one transaction: whoever is killed on the way, the bytes that
+    were acknowledged before stay, and the last request can be sent again.
+    """
+    checksum = checksum or _digest(path)
+    if upload.digest and upload.digest != checksum:
+        detail = "The file has another SHA-256 than its client said it has."
+        raise refuse(upload, Refused(400, "digest_mismatch", detail))
+    # The storage takes over a second name of the file: a failure on the way leaves the upload as it was.
+    link = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    os.link(path, link)
+    whole = Received(upload.name, link, size, checksum, too_large=size > owner.plan.max_file_bytes)
+    intake.take_in(
+        owner,
+        Job.Kind.RESUMABLE,
+        [whole],
+        webhook_url=upload.webhook_url,
+        before=partial(_close, upload, size),
+        inside=partial(_note, upload),
+    )
+    pieces.drop(upload.id)
+    metrics.add("imageapi_resumable_bytes_total", size - upload.offset)
+    upload.offset = size
+    metrics.add("imageapi_resumable_uploads_total", event=upload.state)
+    if upload.refusal:
+        raise refusals.again(upload)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _close(upload: ResumableUpload, size: int) -> None:
+    """Ends the upload as the intake's transaction begins; its bytes are counted as the image's from here."""
+    closed = mine(upload).filter(offset=upload.offset)
+    if not closed.update(state=State.COMPLETED, offset=size, length=size, writer=None, sha256=b""):
+        raise refusals.lost(upload)
+    quota.give_back(upload.owner_id, upload.offset)
+
+
+def _note(upload: ResumableUpload, receipt: Receipt) -> None:
+    if receipt.job is not None:
+        image = receipt.images[0]
+        values: dict[str, Any] = {"job_id": receipt.job.id, "image_id": image.id}
+        upload.state = State.COMPLETED
+    else:
+        values = {"state": State.REFUSED, "refusal": _refusal(receipt.rejected[0])}
+    ResumableUpload.objects.filter(id=upload.id).update(updated_at=timezone.now(), **values)
+    for name, value in values.items():
+        setattr(upload, name, value)
+
+
+def _refusal(reason: dict[str, Any]) -> dict[str, Any]:
+    members = {name: value for name, value in reason.items() if name in ("limit", "actual", "plan")}
+    status = _STATUS.get(reason["code"], 422)
+    return {"status": status, "code": reason["code"], "detail": reason["detail"], **members}
+
+
+def refuse(upload: ResumableUpload, refusal: Refused) -> Refused:
+    """Ends an upload that can become nothing; every later request gets this refusal again."""
+    values = {"state": State.REFUSED, "writer": None, "refusal": refusals.kept(refusal)}
+    with transaction.atomic():
+        if mine(upload).update(updated_at=timezone.now(), **values):
+            quota.give_back(upload.owner_id, upload.offset)
+    pieces.drop(upload.id)
+    metrics.add("imageapi_resumable_uploads_total", event=State.REFUSED)
+    return refusal

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('processing', '0002_discard_due'),
+        ('processing', '0003_account_log'),
     ]
 
     operations = [

@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from processing.imaging.declared_colors import declared_profile
+from processing.imaging.loading import load
 from processing.imaging.palette import Color, dominant_colors
 from processing.imaging.pixels.color_profile import to_srgb
 from processing.imaging.pixels.flat import flatten, is_deep
@@ -17,7 +19,7 @@ from processing.imaging.pixels.orientation import orientation_of, swapped, uprig
 from processing.imaging.pixels.resampling import shrink
 from processing.imaging.placeholder import thumbhash
 from processing.imaging.reading.faults import decoder_faults
-from processing.imaging.reading.probe import Probe, opened
+from processing.imaging.reading.probe import Opened, Probe, opened
 from processing.imaging.recipe import Recipe
 
 _CONTENT_TYPE = "image/jpeg"
@@ -57,9 +59,9 @@ def make(file: BinaryIO, recipe: Recipe, *, max_pixels: int) -> Made:
 
     Raises ImageFailed for whatever is wrong with the picture.
     """
-    with decoder_faults(file), opened(file, max_pixels=max_pixels) as (image, seen):
-        targets = _targets(seen, recipe)
-        largest, losses = _largest_image(image, seen, _bounding_size(targets))
+    with decoder_faults(file), opened(file, max_pixels=max_pixels) as found:
+        targets = _targets(found.seen, recipe)
+        largest, losses = _largest_image(found, _bounding_size(targets))
         images = _pyramid(largest, {target.size for target in targets})
         sample = _sample(images)
         return Made(
@@ -90,20 +92,21 @@ def _bounding_size(targets: Iterable[Target]) -> Size:
     return max(width for width, _ in sizes), max(height for _, height in sizes)
 
 
-def _largest_image(image: Image.Image, seen: Probe, size: Size) -> tuple[Image.Image, tuple[str, ...]]:
+def _largest_image(found: Opened, size: Size) -> tuple[Image.Image, tuple[str, ...]]:
     """Decoded, flat, sRGB, upright, of exactly `size`; with what got lost on the way."""
+    image = found.image
     orientation = orientation_of(image)
-    profile = image.info.get("icc_profile")
+    profile = declared_profile(image)
     deep = is_deep(image)
     lying = swapped(size, orientation)
     box = _draft(image, lying)
-    flat, alpha = flatten(image)
+    flat, alpha = flatten(load(image, found.file))
     # Turning and converting come after the first, large step down: they cost by the pixel.
     small = shrink(flat, lying, box)
     converted, wide = to_srgb(small, profile)
     standing = upright(converted, orientation)
     standing.info = {}  # Pillow would write the comment of the original into every rendition
-    found = (("animation", seen.frames > 1), ("alpha", alpha), ("depth", deep), ("gamut", wide))
+    found = (("animation", found.seen.frames > 1), ("alpha", alpha), ("depth", deep), ("gamut", wide))
     return standing, tuple(name for name, lost in found if lost)
 
 

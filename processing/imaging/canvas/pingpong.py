@@ -11,6 +11,7 @@ import numpy as np
 from processing.imaging.canvas.canvas import COLORS, MAX_SIDE, WHITE
 from processing.imaging.canvas.png_writer import SIGNATURE, write_png
 from processing.imaging.errors import ImageFailed
+from processing.imaging.loading import load
 from processing.imaging.pixels.flat import flatten
 from processing.imaging.reading.faults import decoder_faults
 from processing.imaging.reading.probe import opened
@@ -72,11 +73,12 @@ def _decoded(data: bytes) -> np.ndarray:
     if not data.startswith(SIGNATURE):
         raise ImageFailed("unsupported_format", "This is not a PNG.")
     file = io.BytesIO(data)
-    with decoder_faults(file), opened(file, max_pixels=_ANY) as (image, _seen):
+    with decoder_faults(file), opened(file, max_pixels=_ANY) as found:
+        image = found.image
         if max(image.size) > MAX_SIDE:
             detail = f"The canvas has {image.width} x {image.height} px; allowed are {MAX_SIDE} x {MAX_SIDE}."
             raise ImageFailed("canvas_too_large", detail)
-        flat, _alpha = flatten(image)
+        flat, _alpha = flatten(load(image, found.file))
         return np.array(flat if flat.mode == "RGB" else flat.convert("RGB"))
 
 

@@ -15,7 +15,9 @@ def is_deep(image: Image.Image) -> bool:
     """True where a channel has more than 8 bits; asked before decoding, while the raw layout is known."""
     raw_layouts = (str(tile.args) for tile in getattr(image, "tile", ()))
     return (
-        _tiff_bits(image) > 8
+        getattr(image, "is_deep", False)
+        or _tiff_bits(image) > 8
+        or image.info.get("coded_bits", 8) > 8
         or image.info.get("bit_depth", 8) > 8
         or image.mode[0] in "IF"
         or any(";16" in layout for layout in raw_layouts)
@@ -23,8 +25,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def flatten(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Decode into mode L, RGB or CMYK, on white; the second value says whether some pixel was not opaque."""
-    image.load()
+    """A loaded picture as L, RGB or CMYK, on white; the second value says whether some was not opaque."""
     if image.mode in _PLAIN and "transparency" not in image.info:
         return image, False
     if image.mode[0] in "IF":
@@ -54,10 +55,10 @@ def _on_white(image: Image.Image) -> tuple[Image.Image, bool]:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits as L, or LA where one value means transparent; Pillow's `convert` clips."""
+    """Grey of 9 to 16 bits as L, or LA where one value means transparent; Pillow's `convert` clips."""
     values = np.asarray(image)
-    low, high = _value_range(image, values)
-    grey = _scaled(values, low, high)
+    ramp = np.arange(65_536, dtype=np.float32) * (255 / ((1 << (_tiff_bits(image) or 16)) - 1)) + 0.5
+    grey = np.minimum(ramp, 255).astype(np.uint8)[values.astype(np.uint16, copy=False)]
     if _tiff_tag(image, ExifTags.Base.PhotometricInterpretation) == 0:
         grey = 255 - grey  # "white is zero", which Pillow heeds in 8 bits only
     scaled = Image.fromarray(grey, "L")
@@ -65,29 +66,6 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if isinstance(transparent, int):
         scaled.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8), "L"))
     return scaled
-
-
-def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    if values.dtype.itemsize == 2 and low == 0:
-        ramp = np.arange(65_536, dtype=np.float32) * (255 / high) + 0.5
-        return np.minimum(ramp, 255).astype(np.uint8)[values]
-    span = (high - low) or 1.0
-    with np.errstate(all="ignore"):
-        scaled = (np.nan_to_num(values.astype(np.float32), nan=low, posinf=high, neginf=low) - low) * (
-            255 / span
-        )
-    return np.clip(scaled + 0.5, 0, 255).astype(np.uint8)
-
-
-def _value_range(image: Image.Image, values: np.ndarray) -> tuple[float, float]:
-    """The values that mean black and white."""
-    bits = _tiff_bits(image) or 8 * values.dtype.itemsize
-    if bits <= 16:
-        return 0, (1 << bits) - 1
-    # 32 bits have no agreed white, except for 0 to 1 in floating point: what is there is stretched.
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    return (0.0, 1.0) if image.mode == "F" and low >= 0 and high <= 1 else (low, high)
 
 
 def _tiff_bits(image: Image.Image) -> int:

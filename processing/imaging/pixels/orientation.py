@@ -28,10 +28,15 @@ UPRIGHT = 1
 
 def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation (1 to 8) that is still to be applied; 1 where there is none or it is broken."""
-    if image.format in _TURNED_BY_DECODER:
+    if "orientation" in image.info:
+        return image.info["orientation"] if image.info["orientation"] in _TURNS else UPRIGHT
+    if image.format in _TURNED_BY_DECODER or not image.info.get("exif"):
         return UPRIGHT
+    exif = Image.Exif()
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        # Not `getexif`, which also believes an orientation in XMP: browsers do not.
+        exif.load(image.info["exif"])
+        orientation = exif.get(ExifTags.Base.Orientation)
     except (SyntaxError, ValueError, LookupError, TypeError, OverflowError, struct.error):
         return UPRIGHT
     return orientation if orientation in _TURNS else UPRIGHT

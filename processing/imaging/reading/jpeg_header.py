@@ -20,15 +20,15 @@ _APP1, _START_OF_SCAN = 0xE1, 0xDA
 _WITHOUT_LENGTH = frozenset((0x00, 0x01, *range(0xD0, 0xDA)))
 
 
-def refuse_metadata_bomb(file: BinaryIO) -> None:
-    """Walk the segments up to the first scan; raises ImageFailed where they are a bomb."""
+def refuse_metadata_bomb(file: BinaryIO) -> int:
+    """Walk the segments up to the first scan, whose place is the answer; raises ImageFailed for a bomb."""
     file.seek(2)
     exif_segments = stray_bytes = 0
     while True:
         marker, skipped = _next_marker(file)
         stray_bytes += skipped
         if marker is None or marker == _START_OF_SCAN:
-            return
+            return file.tell()
         if marker in _WITHOUT_LENGTH:
             stray_bytes += 2
         else:

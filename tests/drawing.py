@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -169,3 +170,51 @@ def gif_bomb(frames: int, size: tuple[int, int] = (1000, 1000)) -> bytes:
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, *size, 0) + b"\x02\x01\x44\x00"
     header = b"GIF89a" + struct.pack("<HHBBB", *size, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     return header + frame * frames + b";"
+
+
+def raw_tiff(
+    numbers: np.ndarray,
+    photometric: int = 1,
+    *,
+    order: str = "<",
+    tags: dict[int, tuple[int, ...]] | None = None,
+    packed: Callable[[bytes], bytes] = bytes,
+    planar: bool = False,
+) -> bytes:
+    """A TIFF of any NumPy array of shape (height, width[, samples]), one strip (a plane)."""
+    samples = numbers[..., None] if numbers.ndim == 2 else numbers
+    height, width, depth = samples.shape
+    kind = {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
+    stored = samples.astype(samples.dtype.newbyteorder(order))
+    planes = [stored[..., index] for index in range(depth)] if planar else [stored]
+    strips = [packed(plane.tobytes()) for plane in planes]
+    starts = [8 + sum(map(len, strips[:index])) for index in range(len(strips))]
+    entries = {
+        256: (width,),
+        257: (height,),
+        258: (8 * samples.dtype.itemsize,) * depth,
+        259: (1,),
+        262: (photometric,),
+        273: tuple(starts),
+        277: (depth,),
+        278: (height,),
+        279: tuple(map(len, strips)),
+        284: (2 if planar else 1,),
+        339: (kind,) * depth,
+        **(tags or {}),
+    }
+    return _tiff_with(b"".join(strips), entries, order)
+
+
+def _tiff_with(data: bytes, entries: dict[int, tuple[int, ...]], order: str) -> bytes:
+    data += bytes(len(data) % 2)
+    at = 8 + len(data)
+    table, body = struct.pack(order + "H", len(entries)), b""
+    body_at = at + 2 + 12 * len(entries) + 4
+    for tag, values in sorted(entries.items()):
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        if len(packed) > 4:
+            packed, body = struct.pack(order + "I", body_at + len(body)), body + packed
+        table += struct.pack(order + "HHI", tag, 4, len(values)) + packed
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, at)
+    return head + data + table + bytes(4) + body

@@ -9,16 +9,16 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from processing.imaging.declared_colors import declared_profile
-from processing.imaging.loading import load
 from processing.imaging.palette import Color, dominant_colors
 from processing.imaging.pixels.color_profile import to_srgb
+from processing.imaging.pixels.declared_colors import declared_profile
 from processing.imaging.pixels.flat import flatten, is_deep
 from processing.imaging.pixels.geometry import JPEG_LIMIT, Size, covers, fit_within
 from processing.imaging.pixels.orientation import orientation_of, swapped, upright
 from processing.imaging.pixels.resampling import shrink
 from processing.imaging.placeholder import thumbhash
 from processing.imaging.reading.faults import decoder_faults
+from processing.imaging.reading.loading import load
 from processing.imaging.reading.probe import Opened, Probe, opened
 from processing.imaging.recipe import Recipe
 

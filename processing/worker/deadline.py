@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import faulthandler
+import math
+import resource
 import signal
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +18,60 @@ if TYPE_CHECKING:
 
 _STDERR = 2  # the descriptor: a worker may have put something else in place of sys.stderr
 
+# So many times as long as its own time a picture may take where others use the processors.
+PATIENCE = 5
+_GRACE = 2
+
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Raises ImageFailed("timeout") inside the block after `seconds`; main thread only.
+    """Raises ImageFailed("timeout") inside the block after `seconds` of processor time; main thread only.
 
+    A busy machine is not the picture's fault: by the clock it has PATIENCE times as long, and
+    then another try.
     A signal reaches Python only between two of its instructions. Code that never comes back from C is ended
-    with its whole process, two seconds later, by a watchdog that needs no Python: the pool starts another
-    process, and the lease brings the image back, counted.
+    with its whole process, two seconds later, by the kernel where it computes and by a watchdog that needs no
+    Python where it waits: the pool starts another process, and the lease brings the image back, counted.
     """
 
-    def give_up(_signal: int, _frame: Any) -> None:
-        raise ImageFailed("timeout", f"Its pixels took longer than {seconds:g} s.", permanent=True)
+    over = False
 
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    faulthandler.dump_traceback_later(seconds + 2, exit=True, file=_STDERR)
+    def give_up(number: int, _frame: Any) -> None:
+        nonlocal over
+        if over:  # both may come at once: the second must not disturb the clearing up
+            return
+        over = True
+        worked = number == signal.SIGPROF
+        detail = (
+            f"Its pixels took longer than {seconds:g} s." if worked else "The machine was too busy for it."
+        )
+        raise ImageFailed("timeout", detail, permanent=worked)
+
+    before = {number: signal.signal(number, give_up) for number in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
+    faulthandler.dump_traceback_later(PATIENCE * seconds + _GRACE, exit=True, file=_STDERR)
+    try:
+        with _processor_time(seconds + _GRACE):
+            yield
+    finally:
+        over = True
+        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _processor_time(seconds: float) -> Iterator[None]:
+    """The kernel ends the process (SIGXCPU) that computes for longer in here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    limit = math.ceil(time.process_time() + seconds)
+    if soft != resource.RLIM_INFINITY:
+        limit = min(limit, soft)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

@@ -11,9 +11,9 @@ import numpy as np
 from processing.imaging.canvas.canvas import COLORS, MAX_SIDE, WHITE
 from processing.imaging.canvas.png_writer import SIGNATURE, write_png
 from processing.imaging.errors import ImageFailed
-from processing.imaging.loading import load
 from processing.imaging.pixels.flat import flatten
 from processing.imaging.reading.faults import decoder_faults
+from processing.imaging.reading.loading import load
 from processing.imaging.reading.probe import opened
 
 if TYPE_CHECKING:

@@ -32,14 +32,23 @@ def orientation_of(image: Image.Image) -> int:
         return image.info["orientation"] if image.info["orientation"] in _TURNS else UPRIGHT
     if image.format in _TURNED_BY_DECODER or not image.info.get("exif"):
         return UPRIGHT
-    exif = Image.Exif()
     try:
-        # Not `getexif`, which also believes an orientation in XMP: browsers do not.
-        exif.load(image.info["exif"])
-        orientation = exif.get(ExifTags.Base.Orientation)
+        orientation = exif_of(image).get(ExifTags.Base.Orientation)
     except (SyntaxError, ValueError, LookupError, TypeError, OverflowError, struct.error):
         return UPRIGHT
     return orientation if orientation in _TURNS else UPRIGHT
+
+
+def exif_of(image: Image.Image) -> Image.Exif:
+    """Raises whatever broken Exif makes Pillow raise.
+
+    Not `getexif`: it decodes a PNG that has none, and believes an orientation in XMP, which browsers do not.
+    """
+    if image.format == "TIFF":
+        return image.getexif()
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    return exif
 
 
 def swapped(size: tuple[int, int], orientation: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from processing.imaging.windows import Windows
+from processing.imaging.reading.windows import Windows
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHECKSUM = 4
@@ -93,7 +93,7 @@ def _exif_in_text(name: bytes, file: BinaryIO, length: int) -> bytes:
         elif name == b"iTXt":
             packed, text = text[0], text[2:].split(b"\0", 2)[2]
             text = zlib.decompressobj().decompress(text, 3 * _MAX_EXIF) if packed else text
-        return bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
+        return bytes.fromhex(text.strip().split(b"\n", 2)[2].decode("ascii"))
     except (zlib.error, ValueError, IndexError):
         return b""
 

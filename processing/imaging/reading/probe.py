@@ -14,9 +14,9 @@ from processing.imaging.pixels.orientation import orientation_of, swapped
 from processing.imaging.reading.faults import decoder_faults
 from processing.imaging.reading.formats import format_of, open_image, read_head
 from processing.imaging.reading.frames import gif_frames, tiff_frames
+from processing.imaging.reading.sources import Source, prepared
+from processing.imaging.reading.tiff.samples import TiffSamples, is_ours
 from processing.imaging.reading.webp_header import webp_canvas
-from processing.imaging.sources import Source, prepared
-from processing.imaging.tiff_samples import TiffSamples, is_ours
 
 # Pixels that a frame counts for at least: a million frames of one pixel are a bomb, too.
 _LEAST_FRAME = 1024

@@ -48,7 +48,7 @@ def test_the_orientation_of_a_png_is_found_before_and_behind_its_pixels(place: s
     assert (seen.width, seen.height) == (4, 8)
 
 
-@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF", "HEIF", "TIFF"])
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
 def test_it_counts_frames(format: str) -> None:
     pages = [solid("blue"), solid("green")]
     assert probed(encoded(solid("red"), format, save_all=True, append_images=pages)).frames == 3
@@ -79,9 +79,23 @@ def test_the_budget_is_met_to_the_pixel() -> None:
     assert_refused(data, "too_many_pixels", max_pixels=4_999)
 
 
-def test_frames_count_in_the_budget() -> None:
-    assert probed(gif_bomb(100), max_pixels=100_000_000).frames == 100
-    assert_refused(gif_bomb(101), "too_many_pixels", max_pixels=100_000_000)
+def test_pictures_beside_the_first_of_a_heic_are_not_frames() -> None:
+    pages = [solid("blue", (200, 200)), solid("green")]
+    data = encoded(solid("red"), "HEIF", save_all=True, append_images=pages)
+    assert probed(data, max_pixels=64 * 48) == Probe("image/heic", 64, 48, 1)
+
+
+def test_frames_beyond_the_budget_are_counted_and_those_of_a_bomb_refused() -> None:
+    """Of the former only the first is drawn."""
+    assert probed(gif_bomb(401), max_pixels=100_000_000).frames == 401
+    assert probed(gif_bomb(800), max_pixels=100_000_000).frames == 800
+    assert_refused(gif_bomb(801), "too_many_pixels", max_pixels=100_000_000)
+    assert_refused(gif_bomb(10_000, (120, 100)), "too_many_pixels", max_pixels=100_000_000)
+
+
+def test_pages_that_are_never_drawn_do_not_count() -> None:
+    data = encoded(solid("red"), "TIFF", save_all=True, append_images=[solid("blue")] * 13)
+    assert probed(data, max_pixels=64 * 48).frames == 14
 
 
 def test_a_million_frames_of_one_pixel_are_a_bomb_too() -> None:
@@ -99,7 +113,7 @@ def test_counting_stops_where_the_budget_ends() -> None:
     file = Counting(gif_bomb(10_000))
     with pytest.raises(ImageFailed, match="too_many_pixels"):
         probe(file, max_pixels=3_000_000)
-    assert file.reads < 100
+    assert file.reads < 200
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "AVIF", "HEIF", "BMP"])

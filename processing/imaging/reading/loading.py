@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from processing.imaging.errors import ImageFailed
-from processing.imaging.jpeg_ending import lacks_pixels
 from processing.imaging.reading.formats import open_image
+from processing.imaging.reading.jpeg_ending import lacks_pixels
 
 _SIXTEEN_BITS = "RGB;16B"
 

@@ -15,9 +15,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageCms
 
-from processing.imaging import tiff_header as tags
 from processing.imaging.errors import ImageFailed
-from processing.imaging.tiff_header import TiffHeader
+from processing.imaging.reading.tiff import header as tags
+from processing.imaging.reading.tiff.header import TiffHeader
 
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _KINDS = {_UNSIGNED: "u", _SIGNED: "i", _FLOAT: "f"}
@@ -26,6 +26,9 @@ _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _INKS: 4, _LAB: 3, _IC
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _ALPHA = (1, 2)
 _DIFFERENCES, _FLOAT_DIFFERENCES = 2, 3
+
+# The number of entries of a directory, by the size of an offset.
+_COUNT = {4: "H", 8: "Q"}
 
 _AT_ONCE = 4 * 1024 * 1024
 
@@ -139,25 +142,25 @@ def _bytes_of_plane(file: BinaryIO, header: TiffHeader, plane: int, planes: int,
         entries[tag] = known[tag][plane * each : (plane + 1) * each]
     file.seek(0)
     data = file.read()
-    with Image.open(io.BytesIO(_with_directory(data, header.order, entries)), formats=["TIFF"]) as image:
+    with Image.open(io.BytesIO(_with_directory(data, header, entries)), formats=["TIFF"]) as image:
         return np.asarray(image)
 
 
-def _with_directory(data: bytes, order: str, entries: dict[int, tuple[int, ...]]) -> bytes:
-    """The same file, a BigTIFF from now on, with this directory behind it; its data stay where they are."""
+def _with_directory(data: bytes, header: TiffHeader, entries: dict[int, tuple[int, ...]]) -> bytes:
+    """The same file with this directory behind it and named in its head; its data stay where they are."""
+    order, kind, number = header.order, 16 if header.big else 4, "Q" if header.big else "I"
+    size = struct.calcsize(number)
     data += bytes(-len(data) % 16)
     at = len(data)
-    table, body = b"", b""
-    body_at = at + 8 + 20 * len(entries) + 8
+    body_at = at + struct.calcsize(f"={_COUNT[size]}{len(entries) * (4 + 2 * size)}x{number}")
+    table, body = struct.pack(order + _COUNT[size], len(entries)), b""
     for tag, values in sorted(entries.items()):
-        packed = struct.pack(f"{order}{len(values)}Q", *values)
-        if len(packed) > 8:
-            packed, body = struct.pack(order + "Q", body_at + len(body)), body + packed
-        table += struct.pack(order + "HHQ", tag, 16, len(values)) + packed
-    directory = struct.pack(order + "Q", len(entries)) + table + bytes(8) + body
-    mark = b"II" if order == "<" else b"MM"
-    head = mark + struct.pack(order + "HHHQ", 43, 8, 0, at)
-    return head + data[16:] + directory
+        packed = struct.pack(f"{order}{len(values)}{number}", *values)
+        if len(values) > 1:
+            packed, body = struct.pack(order + number, body_at + len(body)), body + packed
+        table += struct.pack(f"{order}HH{number}", tag, kind, len(values)) + packed
+    head = data[:8] if header.big else data[:4]
+    return head + struct.pack(order + number, at) + data[len(head) + size :] + table + bytes(size) + body
 
 
 def _unpredicted(rows: np.ndarray, header: TiffHeader, layout: str, samples: int) -> np.ndarray:
@@ -242,4 +245,5 @@ def _lab8(numbers: np.ndarray, *, signed: bool) -> np.ndarray:
         white = 255 * step if not signed else 256 * step - 1
         lightness = numbers[..., :1].view(f"u{size}") * (255.0 / white)
         axes = numbers[..., 1:].view(f"i{size}" if signed else f"u{size}") / step + (128.0 if signed else 0.0)
-    return np.clip(np.concatenate((lightness, axes), axis=2) + 0.5, 0, 255).astype(np.uint8)
+    unsigned = np.clip(np.concatenate((lightness, axes), axis=2) + 0.5, 0, 255).astype(np.uint8)
+    return unsigned ^ np.array((0, 128, 128), np.uint8)  # Pillow wants a and b as TIFF has them

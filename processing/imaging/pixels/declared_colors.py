@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from processing.imaging.color_spaces import ADOBE_RGB, SRGB, Point, Space, from_cicp, profile
+from processing.imaging.pixels.color_spaces import ADOBE_RGB, SRGB, Point, Space, from_cicp, profile
+from processing.imaging.pixels.orientation import exif_of
 
 _UNSPECIFIED = 2
 _EXIF_SRGB = 1
@@ -43,10 +44,8 @@ def _says_something(cicp: tuple[int, int]) -> bool:
 
 
 def _otherwise(image: Image.Image) -> Space | None:
-    if image.format == "PNG":
+    if image.format == "PNG" and image.info.keys() & {"srgb", "gamma", "chromaticity"}:
         return None if "srgb" in image.info else _of_png(image.info)
-    if image.format == "BMP":
-        return None
     return ADOBE_RGB if _is_adobe_by_exif(image) else None
 
 
@@ -77,7 +76,7 @@ def _corners(points: tuple[float, ...], usual: Corners) -> Corners:
 
 def _is_adobe_by_exif(image: Image.Image) -> bool:
     try:
-        exif = image.getexif()
+        exif = exif_of(image)
         index = exif.get_ifd(ExifTags.IFD.Interop).get(1)
         space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
     except (SyntaxError, ValueError, LookupError, TypeError, OverflowError, struct.error, OSError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from processing.imaging import isobmff, tiff_header
 from processing.imaging.errors import ImageFailed
-from processing.imaging.jpeg_ending import ended, has_no_end
+from processing.imaging.reading import isobmff
+from processing.imaging.reading.jpeg_ending import ended, has_no_end
 from processing.imaging.reading.jpeg_header import refuse_metadata_bomb
 from processing.imaging.reading.png_header import read_png, without
-from processing.imaging.tiff_header import TiffHeader
+from processing.imaging.reading.tiff import header as tiff_header
+from processing.imaging.reading.tiff.header import TiffHeader
 
 
 @dataclass(slots=True)

@@ -57,6 +57,14 @@ class User(AbstractUser):
 
     REQUIRED_FIELDS: ClassVar = ["plan"]
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new password ends what the old one opened: the tokens here; each session holds its hash itself."""
+        has_new_password = getattr(self, "_password", None) is not None and not self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if has_new_password:
+                self.auth_token_set.all().delete()  # type: ignore[attr-defined]
+
 
 def plan_of(owner_id: int) -> Plan:
     """The account's plan as it is now: what it lets its owner see."""

@@ -108,6 +108,8 @@ ROWS = [
     Row("GET", "api/me", accounts(200)),
     Row("POST", "api/tokens", everybody(401), {"json": {"username": "nobody", "password": "wrong"}}),
     Row("DELETE", "api/tokens/current", accounts(204) | {"anonymous": 400}, ends_tokens=True),
+    Row("GET", "api/tokens", accounts(200)),
+    Row("DELETE", "api/tokens/<uuid:token_id>", owners(204)),
     # The page's forms, with their CSRF tokens, are played in tests/feed/test_session.py.
     Row("GET", "login", everybody(200)),
     Row("GET", "logout", everybody(405)),
@@ -242,6 +244,8 @@ def things(crowd: Crowd, lasting_things: dict[str, str]) -> Iterator[dict[str, s
     _, _, key, file = shown["renditions"][0]["url"].split("/")
     ids = {"image_id": shown["id"], "job_id": shown["job_id"], "endpoint_id": endpoint}
     ids["upload_id"] = begun.headers["Location"].rpartition("/")[2]
+    signing_in = {"username": "matrix-alice", "password": PASSWORD}
+    ids["token_id"] = client.post("/api/tokens", json=signing_in).json()["id"]
     yield {**lasting_things, **ids, "token": link.rpartition("/")[2], "key": key, "file": file}
     client.delete(f"/api/webhooks/{endpoint}")
 

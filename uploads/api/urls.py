@@ -56,6 +56,7 @@ urlpatterns = [
     *either("pong", canvas.PingPongView.as_view(), "pong"),
     *either("api/tokens", accounts.TokenView.as_view(), "tokens"),
     *either("api/tokens/current", accounts.CurrentTokenView.as_view(), "token-current"),
+    *either("api/tokens/<uuid:token_id>", accounts.OtherTokenView.as_view(), "token"),
     *either("api/me", accounts.MeView.as_view(), "me"),
     *either("imgproc/upload", imgproc.CsvUploadView.as_view(), "csv-upload"),
     *either("imgproc/status/<uuid:job_id>", imgproc.CsvStatusView.as_view(), "csv-status"),

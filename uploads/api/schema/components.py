@@ -177,7 +177,16 @@ COMPONENTS: dict[str, Shape] = {
         },
         "required": ["username", "password"],
     },
-    "Token": record({"token": TEXT, "expires_at": TIME}),
+    "Token": record({"id": UUID, "token": TEXT, "expires_at": TIME}),
+    "KeptToken": record(
+        {
+            "id": UUID,
+            "created_at": TIME,
+            "expires_at": {**TIME, "type": ["string", "null"]},
+            "current": {"type": "boolean", "description": "Whether this request came with it."},
+        }
+    ),
+    "TokenPage": page_of("KeptToken"),
     "Health": record(
         {
             "status": {"enum": ["ok", "unavailable"]},

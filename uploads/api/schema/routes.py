@@ -177,6 +177,14 @@ describe(
 describe(jobs.CancelView, post=operation("jobs", "Abort what has not started", {202: "Job"}, refusals=NO_JOB))
 describe(
     accounts.TokenView,
+    get=operation(
+        "account",
+        "Own tokens, newest first",
+        {200: "TokenPage"},
+        description="Those that have not expired; `current` is the one of this request.",
+        parameters=PAGING,
+        refusals=BAD_QUERY,
+    ),
     post=operation(
         "account",
         "A bearer token for a name and a password",
@@ -193,6 +201,15 @@ describe(
         "Revoke the token of this request",
         {204: None},
         refusals={400: {"no_token": "This request did not come with a bearer token."}},
+    ),
+)
+describe(
+    accounts.OtherTokenView,
+    delete=operation(
+        "account",
+        "End one of the own tokens",
+        {204: None},
+        refusals={404: {"not_found": "There is no such token."}},
     ),
 )
 describe(accounts.MeView, get=operation("account", "The account, its plan, its usage", {200: "Me"}))

@@ -15,18 +15,18 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from imageapi.cross_origin import CrossOrigin  # noqa: E402
 from imageapi.observability.request_log import Observed  # noqa: E402
 from imageapi.serving.client_address import ClientAddress  # noqa: E402
+from imageapi.serving.prefix import Prefix  # noqa: E402
 from realtime.answers.following import Following  # noqa: E402
 from realtime.urls import sockets  # noqa: E402
 from uploads.api.admission.sockets import SocketAccess  # noqa: E402
 from uploads.api.problems import refusal  # noqa: E402
 from uploads.api.single_upload import SingleUploadWait  # noqa: E402
 
-held = SingleUploadWait(Following(PooledASGIHandler(), refusal))
 application = ProtocolTypeRouter(
     {
         "http": ClientAddress(
-            Observed(CrossOrigin(SingleUploadWait(Following(PooledASGIHandler(), refusal))))
+            Prefix(Observed(CrossOrigin(SingleUploadWait(Following(PooledASGIHandler(), refusal)))))
         ),
-        "websocket": ClientAddress(SocketAccess(sockets)),
+        "websocket": ClientAddress(Prefix(SocketAccess(sockets))),
     }
 )

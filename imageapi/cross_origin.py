@@ -52,7 +52,7 @@ class CrossOrigin:
             await _answer_preflight(send, allowed, given)
             return
         if is_foreign(origin.decode("latin-1"), given.get(b"host", b"").decode("latin-1")):
-            scope = {**scope, "headers": [(n, v) for n, v in scope["headers"] if n != b"cookie"]}
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
         await self.app(scope, receive, _adding(allowed, send))
 
 

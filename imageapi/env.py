@@ -19,6 +19,7 @@ Environment = Mapping[str, str] | None
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _ORIGIN = re.compile(r"https?://[^/?#@*\s]+")
 _PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)")
 
@@ -100,6 +101,16 @@ def origins(name: str, default: list[str], *, env: Environment = None) -> list[s
                 name, origin, "write origins such as https://app.example, parted by commas, or *"
             )
     return found
+
+
+def prefix(name: str, default: Default, *, env: Environment = None) -> str | Default:
+    """The path below which a service is reached: `/img`, without a slash at its end."""
+    value = text(name, None, env=env)
+    if value is None or value == "/":
+        return default
+    if not PREFIX.fullmatch(value.rstrip("/")):
+        raise BadSetting(name, value, "write a path such as /img")
+    return value.rstrip("/")
 
 
 def path(name: str, default: str | Path, *, env: Environment = None) -> Path:

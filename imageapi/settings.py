@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "uploads.devices.remember",
     "uploads.api.throttling.RateLimitHeaders",
 ]
 ROOT_URLCONF = "imageapi.urls"
@@ -110,6 +111,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+LOGIN_REDIRECT_URL = "admin:index"  # Django's own login view is the admin's
 APPEND_SLASH = False  # every path answers with and without its slash; a redirect would lose a POST
 CSRF_FAILURE_VIEW = "uploads.api.problems.csrf_failure"
 STATIC_URL = "/static/"

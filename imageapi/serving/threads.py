@@ -66,6 +66,8 @@ class PooledASGIHandler(ASGIHandler):
         return await asyncio.shield(task)
 
     def _answer(self, scope: dict[str, Any], body: IO[bytes]) -> HttpResponseBase:
+        # Django takes the prefix off again; everything in front of it sees paths without.
+        scope["path"] = scope.get("root_path", "") + scope["path"]
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
         request, _ = self.create_request(scope, body)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 
 from processing.imaging import Recipe
 
@@ -58,7 +58,7 @@ class User(AbstractUser):
     REQUIRED_FIELDS: ClassVar = ["plan"]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new password ends what the old one opened: the tokens here; each session holds its hash itself."""
+        """A new password ends what the old one opened: the tokens here; each session keeps its hash."""
         has_new_password = getattr(self, "_password", None) is not None and not self._state.adding
         with transaction.atomic():
             super().save(*args, **kwargs)

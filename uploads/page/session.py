@@ -1,4 +1,4 @@
-"""The page's sign-in form, which works without scripts; programs have `/api/session`."""
+"""The page's sign-in form, which works without scripts; programs have `/api/tokens`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
 
 from uploads.api.methods import only
-from uploads.api.sign_in import sign_in
+from uploads.api.sign_in import sign_in, trust_device
 from uploads.intake.refusals import Refused
 from uploads.page.views import render_sign_in
 
@@ -33,6 +33,7 @@ def enter(request: HttpRequest) -> HttpResponseBase:
     except Refused as refusal:
         return render_sign_in(request, refusal)
     login(request, user)
+    trust_device(request, user.username)
     return redirect("page")
 
 

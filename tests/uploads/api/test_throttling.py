@@ -149,7 +149,7 @@ def sign_in(client: Client, username: str, password: str, path: str = "/api/toke
 def elsewhere() -> str:
     """An address nobody has signed in from."""
     number = uuid4().int
-    return f"fd00::{number >> 16 & 0xFFFF:x}:{number >> 32 & 0xFFFF:x}:{number & 0xFFFF:x}"
+    return f"fd00:{number >> 16 & 0xFFFF:x}:{number >> 32 & 0xFFFF:x}:{number & 0xFFFF:x}::1"
 
 
 @pytest.mark.django_db
@@ -168,6 +168,33 @@ def test_a_name_has_few_wrong_guesses_then_none_not_even_the_right_one(elsewhere
     assert "attempts to sign in" in page.content.decode()
     charlie = person(f"charlie-{uuid4()}")
     assert sign_in(client, charlie.username, "a long pass phrase") == 201
+    at_home = Client(REMOTE_ADDR="192.0.2.7")
+    assert sign_in(at_home, alice.username, "a long pass phrase") == 201, "guesses elsewhere are not alice's"
+
+
+@pytest.mark.django_db
+def test_a_browser_that_has_signed_in_is_let_in_whoever_guesses(elsewhere: str, servers: None) -> None:
+    alice = person(f"alice-{uuid4()}")
+    form = {"username": alice.username, "password": "a long pass phrase"}
+    known, unknown = Client(REMOTE_ADDR=elsewhere), Client(REMOTE_ADDR=elsewhere)
+    assert known.post("/login", form).status_code == 302
+    known.post("/logout")
+    assert {sign_in(unknown, alice.username, "wrong") for _ in range(11)} == {401, 429}
+    assert unknown.post("/login", form).status_code == 429
+    assert known.post("/login", form).status_code == 302
+    codes = [known.post("/login", {**form, "password": "wrong"}).status_code for _ in range(11)]
+    assert codes == [401] * 10 + [429], "it has few guesses, too"
+    charlie = person(f"charlie-{uuid4()}")
+    form = {"username": charlie.username, "password": "a long pass phrase"}
+    assert {sign_in(unknown, charlie.username, "wrong") for _ in range(11)} == {401, 429}
+    assert known.post("/login", form).status_code == 429, "it is known for alice alone"
+
+
+@pytest.mark.django_db
+def test_the_addresses_of_one_network_count_together(elsewhere: str, servers: None) -> None:
+    alice = person(f"alice-{uuid4()}")
+    codes = [sign_in(Client(REMOTE_ADDR=f"{elsewhere}{n:x}"), alice.username, "wrong") for n in range(11)]
+    assert codes == [401] * 10 + [429]
 
 
 @pytest.mark.django_db

@@ -44,6 +44,7 @@ ANONYMOUS_FROM_ANYWHERE = "IMAGEAPI_ANONYMOUS_PLAN" in os.environ
 ANONYMOUS_PLAN = env.name_or_none("IMAGEAPI_ANONYMOUS_PLAN", env.text("IMAGEAPI_LOOPBACK_PLAN", ""))
 HTTPS = env.boolean("IMAGEAPI_HTTPS", default=False)
 BEHIND_PROXY = env.boolean("IMAGEAPI_BEHIND_PROXY", default=HTTPS)
+FORCE_SCRIPT_NAME = env.prefix("FORCE_SCRIPT_NAME", None)
 
 # Django
 
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "uploads.content_security.guard",
     "uploads.devices.remember",
     "uploads.api.throttling.RateLimitHeaders",
 ]

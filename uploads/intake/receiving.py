@@ -21,6 +21,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser, DataAndFiles
 
 from uploads.intake.refusals import Refused
+from uploads.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from processing.accounts.models import Plan
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 MAX_NAME = 255
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1")  # the last are said, not meant
 
@@ -50,9 +50,9 @@ class Received:
 
 
 def shown_name(name: str) -> str:
-    """A file name fit to be shown: its last part, NFC, without control characters, at most 255 long."""
+    """A file name fit to be shown: its last part, NFC, of visible characters, at most 255 long."""
     last = re.split(r"[/\\]", name)[-1]
-    cleaned = _CONTROL.sub("", unicodedata.normalize("NFC", last)).strip()
+    cleaned = visible(unicodedata.normalize("NFC", last)).strip()
     cleaned = cleaned.encode("utf-8", "replace").decode()
     if cleaned in ("", ".", ".."):
         return "unnamed"

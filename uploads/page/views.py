@@ -1,10 +1,7 @@
-"""The page at `/`, under a strict Content-Security-Policy."""
+"""The page at `/`."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
@@ -24,7 +21,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if user is None:
         return render_sign_in(request)
     context = {"account": user, "signed_in": signed_in}
-    return _guarded(render(request, "uploads/page.html", context))
+    return _unkept(render(request, "uploads/page.html", context))
 
 
 def render_sign_in(request: HttpRequest, refusal: Refused | None = None) -> HttpResponse:
@@ -33,28 +30,9 @@ def render_sign_in(request: HttpRequest, refusal: Refused | None = None) -> Http
     response = render(request, "uploads/sign_in.html", {"refusal": refusal}, status=status)
     if refusal and refusal.wait:
         response["Retry-After"] = str(refusal.wait)
-    return _guarded(response)
+    return _unkept(response)
 
 
-def _guarded(response: HttpResponse) -> HttpResponse:
-    response["Content-Security-Policy"] = content_security_policy()
+def _unkept(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "no-store"
     return response
-
-
-def content_security_policy() -> str:
-    """Nothing but what this host serves; renditions may come from the bucket that MEDIA_URL names."""
-    media = urlsplit(settings.MEDIA_URL)
-    elsewhere = f" {media.scheme}://{media.netloc}" if media.netloc else ""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            f"img-src 'self' blob: data:{elsewhere}",
-            "connect-src 'self'",
-            "form-action 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        )
-    )

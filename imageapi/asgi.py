@@ -12,9 +12,9 @@ django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from imageapi.cross_origin import CrossOrigin  # noqa: E402
 from imageapi.observability.request_log import Observed  # noqa: E402
 from imageapi.serving.client_address import ClientAddress  # noqa: E402
+from imageapi.serving.cross_origin import CrossOrigin  # noqa: E402
 from imageapi.serving.prefix import Prefix  # noqa: E402
 from realtime.answers.following import Following  # noqa: E402
 from realtime.urls import sockets  # noqa: E402

@@ -70,7 +70,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "imageapi.observability.request_log.remember_route",
-    "uploads.origins.without_default_port",
+    "uploads.access.origins.without_default_port",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -79,8 +79,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "uploads.content_security.guard",
-    "uploads.devices.remember",
+    "uploads.access.content_security.guard",
+    "uploads.access.devices.remember",
     "uploads.api.throttling.RateLimitHeaders",
 ]
 ROOT_URLCONF = "imageapi.urls"

@@ -38,7 +38,7 @@ def test_the_admin_works_under_a_policy(browser: Browser, stack: Stack) -> None:
     page.get_by_label("Username").fill(stack.username)
     page.get_by_label("Password").fill(stack.password)
     page.get_by_role("button", name="Log in").click()
-    for path in ("processing/image/", "processing/job/", "uploads/user/add/", "uploads/plan/1/change/"):
+    for path in ("processing/image/", "processing/job/", "processing/user/add/", "processing/plan/1/change/"):
         answer = page.goto(f"{stack.url}/admin/{path}")
         assert answer is not None
         assert answer.ok, path

@@ -18,7 +18,7 @@ from tests.administering import PASSWORD, Account, Administrator
 from tests.drawing import photo
 from tests.realtime.test_sockets import close_code, heard, socket
 from tests.stack import Stack
-from uploads.origins import is_foreign
+from uploads.access.origins import is_foreign
 
 pytestmark = pytest.mark.timeout(300)
 

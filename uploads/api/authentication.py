@@ -17,8 +17,8 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from processing.accounts.models import Plan, User
 from processing.plumbing.joined_rows import Joined
 from processing.plumbing.reader import persistently
-from uploads.anonymous import anonymous_user_of
-from uploads.origins import is_foreign
+from uploads.access.anonymous import anonymous_user_of
+from uploads.access.origins import is_foreign
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -12,7 +12,7 @@ from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 
 from processing.accounts.models import User
-from uploads import devices
+from uploads.access import devices
 from uploads.api import throttling
 from uploads.intake.refusals import Refused
 

@@ -21,7 +21,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser, DataAndFiles
 
 from uploads.intake.refusals import Refused
-from uploads.visible import visible
+from uploads.intake.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from processing.accounts.models import User
-from uploads.anonymous import anonymous_user_of
+from uploads.access.anonymous import anonymous_user_of
 from uploads.api.methods import SAFE, only
 from uploads.intake.refusals import Refused
 

@@ -17,10 +17,10 @@ from django.http.request import split_domain_port, validate_host
 from rest_framework.exceptions import AuthenticationFailed
 
 from processing.plumbing.reader import reader
-from uploads.anonymous import anonymous_user
+from uploads.access.anonymous import anonymous_user
+from uploads.access.origins import is_foreign
 from uploads.api.admission.credentials import Credential, credential, session_user
 from uploads.api.authentication import SUBPROTOCOL, user_of_token
-from uploads.origins import is_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

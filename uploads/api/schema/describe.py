@@ -49,12 +49,14 @@ def operation(
     binary: tuple[str, ...] = (),
     example: Any = None,
     parameters: list[OpenApiParameter] | None = None,
+    is_open: bool = False,
 ) -> Any:
     """What `extend_schema` wants, from what there is to say.
 
     `answers`: by status, or by (status, media type), a component's name, a shape, or None for an empty body.
     `refusals`: by status the codes with a sentence each; those of every route come along. `request` is a JSON
-    body, `multipart` a form, `binary` the media types of bytes that are the body themselves.
+    body, `multipart` a form, `binary` the media types of bytes that are the body themselves. `is_open` says
+    that no credentials are asked for.
     """
     responses: dict[Any, Any] = {status: _answer(status, shape) for status, shape in answers.items()}
     merged = {
@@ -69,6 +71,7 @@ def operation(
         request=_binary(binary) if binary else _request(request, multipart, example),
         responses=responses,
         parameters=parameters or [],
+        auth=[{}] if is_open else None,  # type: ignore[list-item]
     )
 
 

@@ -192,6 +192,7 @@ describe(
         request=ref("Credentials"),
         example={"username": "alice", "password": "a long pass phrase"},
         refusals={401: {"invalid_credentials": "This name and password do not belong together."}},
+        is_open=True,
     ),
 )
 describe(

@@ -41,10 +41,14 @@ class TokenView(APIView):
     """A bearer token for a name and a password, of which only the hash is kept; and the list of one's own."""
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [] if self.request.method == "POST" else super().get_authenticators()
+        return [] if self._signs_in else super().get_authenticators()
 
     def get_permissions(self) -> list[Any]:
-        return [AllowAny()] if self.request.method == "POST" else [*super().get_permissions()]
+        return [AllowAny()] if self._signs_in else [*super().get_permissions()]
+
+    @property
+    def _signs_in(self) -> bool:
+        return self.request is not None and self.request.method == "POST"
 
     def post(self, request: Request) -> Response:
         given = _Credentials(data=request.data)

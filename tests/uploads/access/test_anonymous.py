@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from imageapi import env
 from tests.serving import web_server
 from tests.stack import Stack
-from uploads.anonymous import is_loopback
+from uploads.access.anonymous import is_loopback
 
 PROXIES = {
     "Forwarded": "for=192.0.2.7",

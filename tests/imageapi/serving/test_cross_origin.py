@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from imageapi.cross_origin import EXPOSED
+from imageapi.serving.cross_origin import EXPOSED
 from tests.serving import web_server
 from tests.stack import Stack
-from uploads.origins import is_foreign
+from uploads.access.origins import is_foreign
 
 PAGE = "https://app.example"
 PATHS = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
 COOKIE = "device"
-_SALT = "uploads.devices"
+_SALT = "uploads.access.devices"
 _SECONDS = 180 * 24 * 3600
 
 

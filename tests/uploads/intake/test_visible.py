@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from uploads.visible import visible
+from uploads.intake.visible import visible
 
 
 @pytest.mark.parametrize(

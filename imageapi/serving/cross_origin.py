@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from uploads.origins import is_foreign
+from uploads.access.origins import is_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -88,28 +88,28 @@ ROWS = [
     Row("POST", "api/async/upload", accounts(202), IMAGES),
     Row("POST", "api/async/batch/upload", accounts(202), IMAGES),
     Row("POST", "api/uploads", accounts(201), {"headers": {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}}),
-    Row("PATCH", "api/uploads/<uuid:upload_id>", owners(204), {**TUS, "content": b"\xff"}),
-    Row("DELETE", "api/uploads/<uuid:upload_id>", owners(204), TUS),
+    Row("PATCH", "api/uploads/<any_uuid:upload_id>", owners(204), {**TUS, "content": b"\xff"}),
+    Row("DELETE", "api/uploads/<any_uuid:upload_id>", owners(204), TUS),
     Row("GET", "api/list", accounts(200)),
     Row("POST", "api/images/check", accounts(200), {"json": {"checksums": []}}),
-    Row("GET", "api/images/<uuid:image_id>", owners(200)),
-    Row("GET", "api/images/<uuid:image_id>/original", owners(200)),
-    Row("POST", "api/images/<uuid:image_id>/links", owners(201), {"json": {"expire_time": 300}}),
-    Row("DELETE", "api/images/<uuid:image_id>/links", owners(204)),
-    Row("POST", "api/images/<uuid:image_id>/restore", owners(200)),
-    Row("DELETE", "api/images/<uuid:image_id>", owners(204)),
+    Row("GET", "api/images/<any_uuid:image_id>", owners(200)),
+    Row("GET", "api/images/<any_uuid:image_id>/original", owners(200)),
+    Row("POST", "api/images/<any_uuid:image_id>/links", owners(201), {"json": {"expire_time": 300}}),
+    Row("DELETE", "api/images/<any_uuid:image_id>/links", owners(204)),
+    Row("POST", "api/images/<any_uuid:image_id>/restore", owners(200)),
+    Row("DELETE", "api/images/<any_uuid:image_id>", owners(204)),
     Row("GET", "api/jobs", accounts(200)),
-    Row("GET", "api/jobs/<uuid:job_id>", owners(200)),
-    Row("GET", "api/jobs/<uuid:job_id>/images", owners(200)),
-    Row("GET", "api/jobs/<uuid:job_id>/events", owners(200)),
+    Row("GET", "api/jobs/<any_uuid:job_id>", owners(200)),
+    Row("GET", "api/jobs/<any_uuid:job_id>/images", owners(200)),
+    Row("GET", "api/jobs/<any_uuid:job_id>/events", owners(200)),
     Row("GET", "api/events", accounts(200)),
-    Row("POST", "api/jobs/<uuid:job_id>/retry", owners(202)),
-    Row("POST", "api/jobs/<uuid:job_id>/cancel", owners(202)),
+    Row("POST", "api/jobs/<any_uuid:job_id>/retry", owners(202)),
+    Row("POST", "api/jobs/<any_uuid:job_id>/cancel", owners(202)),
     Row("GET", "api/me", accounts(200)),
     Row("POST", "api/tokens", everybody(401), {"json": {"username": "nobody", "password": "wrong"}}),
     Row("DELETE", "api/tokens/current", accounts(204) | {"anonymous": 400}, ends_tokens=True),
     Row("GET", "api/tokens", accounts(200)),
-    Row("DELETE", "api/tokens/<uuid:token_id>", owners(204)),
+    Row("DELETE", "api/tokens/<any_uuid:token_id>", owners(204)),
     # The page's forms, with their CSRF tokens, are played in tests/feed/test_session.py.
     Row("GET", "login", everybody(200)),
     Row("GET", "logout", everybody(405)),
@@ -118,17 +118,17 @@ ROWS = [
     Row("POST", "ping", accounts(200), ONE_PIXEL),
     Row("POST", "pong", accounts(200), ONE_PIXEL),
     Row("POST", "imgproc/upload", accounts(202), CSV),
-    Row("GET", "imgproc/status/<uuid:job_id>", owners(200), fill={"job_id": "csv_job_id"}),
-    Row("GET", "imgproc/result/<uuid:job_id>", owners(200), fill={"job_id": "csv_job_id"}),
+    Row("GET", "imgproc/status/<any_uuid:job_id>", owners(200), fill={"job_id": "csv_job_id"}),
+    Row("GET", "imgproc/result/<any_uuid:job_id>", owners(200), fill={"job_id": "csv_job_id"}),
     Row("GET", "imgproc/check_db_connection", everybody(200)),
     Row("GET", "api/webhooks", accounts(200)),
     Row("POST", "api/webhooks", accounts(400)),
     Row("POST", "api/webhooks/secret", accounts(201)),
     Row("GET", "api/webhooks/deliveries", accounts(200)),
     # Its receiver does not exist: it is still on its way.
-    Row("POST", "api/webhooks/deliveries/<uuid:delivery_id>/replay", owners(409)),
-    Row("GET", "api/webhooks/<uuid:endpoint_id>", owners(200)),
-    Row("DELETE", "api/webhooks/<uuid:endpoint_id>", owners(204)),
+    Row("POST", "api/webhooks/deliveries/<any_uuid:delivery_id>/replay", owners(409)),
+    Row("GET", "api/webhooks/<any_uuid:endpoint_id>", owners(200)),
+    Row("DELETE", "api/webhooks/<any_uuid:endpoint_id>", owners(204)),
     # The page itself, or its sign-in form.
     Row("GET", "", everybody(200)),
     # Open to all, under names and tokens that nobody can guess.
@@ -289,7 +289,7 @@ def test_every_route_answers_each_caller(
 
 
 # An event is told as it was when it was written.
-LOGS = {"api/jobs/<uuid:job_id>/events", "api/events"}
+LOGS = {"api/jobs/<any_uuid:job_id>/events", "api/events"}
 
 
 def test_after_a_downgrade_no_route_shows_what_the_plan_gives_no_more(stack: Stack) -> None:

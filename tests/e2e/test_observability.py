@@ -108,7 +108,7 @@ def test_numbers_of_all_workers_add_up_at_any_web_server(api: Api) -> None:
 
 def test_requests_are_counted_by_route_not_by_path(api: Api) -> None:
     def count(status: int) -> float:
-        route = "/api/images/<uuid:image_id>"
+        route = "/api/images/<any_uuid:image_id>"
         return numbers(api).get(
             f"imageapi_http_requests_total{{method=GET,route={route},status={status}}}", 0
         )

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, BinaryIO
 
 from django.http import HttpResponse
-from django.utils.cache import get_conditional_response
 
+from uploads.api.conditions import unless_needless
 from uploads.api.problems import problem_response
 from uploads.api.streams import stream
 from uploads.intake.refusals import Refused
@@ -51,7 +51,7 @@ def answer(
 
     `open_part` opens the file where these of its bytes begin; none of them are read for a HEAD.
     """
-    response: HttpResponseBase | None = get_conditional_response(request, etag=etag)
+    response = unless_needless(request, etag)
     if response is None:
         try:
             part = _asked_part(request, size, etag)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpResponseBase
-from django.utils.cache import get_conditional_response
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,6 +14,7 @@ from processing.jobs import lifecycle
 from processing.models import Image, Job
 from processing.news.representations import image_shape, job_shape
 from uploads.api.authentication import account
+from uploads.api.conditions import unless_needless
 from uploads.api.pagination import page
 from uploads.api.views.images import status_asked
 
@@ -46,7 +46,7 @@ class JobView(APIView):
         response = Response(job_shape(job), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
         if not job.finished_at:
             response["Retry-After"] = "1"
-        return get_conditional_response(request._request, etag=etag, response=response) or response
+        return unless_needless(request._request, etag, response) or response
 
 
 class JobImagesView(APIView):

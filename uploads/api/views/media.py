@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.cache import get_conditional_response
 
 from processing.files import storage
+from uploads.api.conditions import unless_needless
 from uploads.api.methods import SAFE, only
 
 _FILE = re.compile(r"[a-z]+(?:-\d{1,5})?\.(?P<digest>[0-9a-f]{16})\.(?P<kind>jpg|png)")
@@ -21,7 +21,7 @@ def rendition(request: HttpRequest, key: str, file: str) -> HttpResponseBase:
     if not match or not storage.KEY.fullmatch(key):
         raise Http404
     etag = f'"{match["digest"]}"'
-    response: HttpResponseBase | None = get_conditional_response(request, etag=etag)
+    response = unless_needless(request, etag)
     if response is None:
         try:
             with storage.open_rendition(key, file) as opened:

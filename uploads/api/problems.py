@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 CONTENT_TYPE = "application/problem+json"
+MOST_ERRORS = 20
 
 
 def phrase(status: int) -> str:
@@ -73,7 +74,9 @@ class ProblemFormatter(ExceptionFormatter):
         exc = self.exc
         if isinstance(exc, Refused):
             return body(exc.status_code, exc.code, str(exc.detail), exc.errors, **exc.members)
-        errors = [{"code": e.code, "detail": e.detail, "attr": e.attr} for e in self.get_errors()]
+        errors = [{"code": e.code, "detail": e.detail, "attr": e.attr} for e in self.get_errors()][
+            :MOST_ERRORS
+        ]
         code = errors[0]["code"] if len(errors) == 1 else "invalid"
         detail = " ".join(f"{e['attr']}: {e['detail']}" if e["attr"] else str(e["detail"]) for e in errors)
         return body(exc.status_code, str(code), detail, errors)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser
 from rest_framework.response import Response
 from rest_framework.serializers import IntegerField, Serializer, URLField
 from rest_framework.views import APIView
@@ -24,6 +24,7 @@ from processing.models import Job
 from processing.news.representations import job_shape
 from uploads.api.authentication import account
 from uploads.api.base64_parsers import LongFieldsParser, LongFormParser, LongJsonParser, decoded
+from uploads.api.json_body import JSONBody
 from uploads.intake import idempotency
 from uploads.intake.refusals import Refused
 
@@ -62,7 +63,7 @@ class CanvasView(APIView):
     `seed` gives the same canvas again; without one every canvas is another.
     """
 
-    parser_classes = [JSONParser, FormParser]
+    parser_classes = [JSONBody, FormParser]
 
     def post(self, request: Request) -> Response:
         fields = _Asked(data=request.data)

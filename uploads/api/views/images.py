@@ -9,7 +9,7 @@ from django.http import HttpResponseBase, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
-from rest_framework.serializers import ListField, RegexField, Serializer
+from rest_framework.serializers import RegexField, Serializer
 from rest_framework.views import APIView
 
 from processing.files import storage
@@ -18,6 +18,8 @@ from processing.jobs.lifecycle import wanted as wanted_of
 from processing.models import IMAGE_STATUSES, Image
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
+from uploads.api.json_body import JsonLimits
+from uploads.api.lists import FewErrors
 from uploads.api.pagination import page
 from uploads.api.ranges import answer
 from uploads.intake.refusals import Refused
@@ -104,17 +106,22 @@ class OriginalView(APIView):
         return response
 
 
+MOST_CHECKSUMS = 10_000
+
+
 class _Checksums(Serializer[Any]):
-    checksums = ListField(
+    checksums = FewErrors(
         child=RegexField(
             r"^sha256:[0-9a-f]{64}$", error_messages={"invalid": "Write sha256:<64 hex digits>."}
         ),
-        max_length=10_000,
+        max_length=MOST_CHECKSUMS,
     )
 
 
 class CheckView(APIView):
     """Which contents need not be sent again."""
+
+    json_limits = JsonLimits(size=1024 * 1024, items=MOST_CHECKSUMS + 10)
 
     def post(self, request: Request) -> Response:
         asked = _Checksums(data=request.data)

@@ -218,3 +218,18 @@ def _tiff_with(data: bytes, entries: dict[int, tuple[int, ...]], order: str) -> 
         table += struct.pack(order + "HHI", tag, 4, len(values)) + packed
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, at)
     return head + data + table + bytes(4) + body
+
+
+def gif_of(
+    size: tuple[int, int], patches: list[tuple[Image.Image, tuple[int, int], int]], duration: int = 100
+) -> bytes:
+    """A GIF played for ever, of (picture, place, disposal) each."""
+    data = b"GIF89a" + struct.pack("<HHBBB", *size, 0, 0, 0) + b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
+    for patch, (left, top), disposal in patches:
+        alone = encoded(patch.quantize(16), "GIF")
+        table_length = 3 << ((alone[10] & 7) + 1)
+        block = alone.index(b"\x2c", 13 + table_length)
+        control = b"\x21\xf9\x04" + struct.pack("<BHB", disposal << 2, duration // 10, 0) + b"\0"
+        place = struct.pack("<4HB", left, top, *patch.size, 0x80 | (alone[10] & 7))
+        data += control + b"\x2c" + place + alone[13 : 13 + table_length] + alone[block + 10 : -1]
+    return data + b";"

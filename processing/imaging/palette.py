@@ -12,6 +12,8 @@ from processing.imaging.oklab import oklab
 from processing.imaging.pixels.geometry import fit_within
 
 _LARGEST_SIDE = 96
+# Of 255: less than this and the ground behind is seen, not the picture.
+_OPAQUE = 128
 _MOST_COLORS = 4
 _MOST_CLUSTERS = 20
 
@@ -63,11 +65,18 @@ class _Clusters:
 
 
 def dominant_colors(image: Image.Image) -> tuple[Color, ...]:
-    """Up to four colours, largest share first; one above 96 px a side is made smaller first."""
+    """Up to four colours, largest share first; one above 96 px a side is made smaller first.
+
+    What is transparent has no colour: shares are those of the rest.
+    """
     size = fit_within(*image.size, max_width=_LARGEST_SIDE, max_height=_LARGEST_SIDE)
-    rgb = image.convert("RGB") if image.mode != "RGB" else image
-    small = rgb if size == rgb.size else rgb.resize(size, Image.Resampling.BOX)
-    clusters = _clustered(_histogram(np.asarray(small)))
+    mode = "RGBA" if "A" in image.getbands() else "RGB"
+    plain = image.convert(mode) if image.mode != mode else image
+    small = np.asarray(plain if size == plain.size else plain.resize(size, Image.Resampling.BOX))
+    seen = small[..., 3] >= _OPAQUE if mode == "RGBA" else None
+    if seen is not None and not seen.any():
+        return ()
+    clusters = _clustered(_histogram(small[..., :3], seen))
     chosen = sorted(_chosen(clusters), key=lambda index: -clusters.shares[index])
     return tuple(_named(clusters, index) for index in chosen)
 
@@ -86,14 +95,18 @@ class _Cells:
         return self.pure + 1e-6 * self.counts
 
 
-def _histogram(pixels: np.ndarray) -> _Cells:
+def _histogram(pixels: np.ndarray, seen: np.ndarray | None) -> _Cells:
+    """Of all pixels, or of those in the mask `seen`."""
+    pure_pixels = _is_pure(pixels)
+    if seen is not None:
+        pixels, pure_pixels = pixels[seen], pure_pixels[seen]
     flat = pixels.reshape(-1, 3)
     cells = (flat >> 4).astype(np.int32) @ np.array((256, 16, 1), np.int32)
     counts = np.bincount(cells, minlength=4096)
     occupied = np.flatnonzero(counts)
     sums = [np.bincount(cells, flat[:, channel], minlength=4096)[occupied] for channel in range(3)]
     counts = counts[occupied]
-    pure = np.bincount(cells[_is_pure(pixels).ravel()], minlength=4096)[occupied]
+    pure = np.bincount(cells[pure_pixels.ravel()], minlength=4096)[occupied]
     # A picture without calm spots, such as noise, is taken as it is.
     pure = pure if 4 * pure.sum() > len(flat) else counts
     return _Cells(np.stack(sums, axis=1) / counts[:, None], counts, pure)

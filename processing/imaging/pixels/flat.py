@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageColor
 
 _WITH_ALPHA = frozenset(("LA", "RGBA"))
 _TO_ALPHA = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
@@ -26,32 +26,45 @@ def is_deep(image: Image.Image) -> bool:
 
 def flatten(image: Image.Image) -> tuple[Image.Image, bool]:
     """A loaded picture as L, RGB or CMYK, on white; the second value says whether some was not opaque."""
+    image = plain(image)
+    return on_ground(image, "white"), has_alpha(image)
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """A loaded picture as L, RGB or CMYK, or as LA or RGBA where some of it is not opaque."""
     if image.mode in _PLAIN and "transparency" not in image.info:
-        return image, False
+        return image
     if image.mode[0] in "IF":
         image = _eight_bit(image)
     elif image.has_transparency_data:
         image = image.convert(_alpha_mode(image))
     if image.mode in _WITH_ALPHA:
-        return _on_white(image)
-    plain = _TO_PLAIN.get(image.mode)
-    return (image.convert(plain) if plain else image), False
+        lowest, _highest = image.getchannel("A").getextrema()
+        return image.convert(image.mode.removesuffix("A")) if lowest == 255 else image
+    mode = _TO_PLAIN.get(image.mode)
+    return image.convert(mode) if mode else image
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Of a plain picture, premultiplied or not."""
+    return image.mode in ("LA", "La", "RGBA", "RGBa")
+
+
+def on_ground(image: Image.Image, color: str) -> Image.Image:
+    """A plain picture without alpha, what is transparent in this colour."""
+    if not has_alpha(image):
+        return image
+    grey = len(set(ImageColor.getrgb(color)[:3])) == 1
+    mode = "L" if grey and image.mode == "LA" else "RGB"
+    ground = Image.new(mode, image.size, color)
+    ground.paste(image.convert(mode), mask=image.getchannel("A"))
+    return ground
 
 
 def _alpha_mode(image: Image.Image) -> str:
     if image.mode in _WITH_ALPHA:
         return image.mode
     return _TO_ALPHA.get(image.mode) or ("LA" if image.mode in "1L" else "RGBA")
-
-
-def _on_white(image: Image.Image) -> tuple[Image.Image, bool]:
-    plain = image.mode.removesuffix("A")
-    lowest, _highest = image.getchannel("A").getextrema()
-    if lowest == 255:
-        return image.convert(plain), False
-    ground = Image.new(plain, image.size, "white")
-    ground.paste(image.convert(plain), mask=image.getchannel("A"))
-    return ground, True
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -73,7 +73,7 @@ def lacks_scans(file: BinaryIO) -> bool:
     file.seek(0)
     seen = _Scans()
     data = file.read()
-    for marker, place in _markers(data):
+    for marker, place in markers(data):
         body = data[place + 4 : place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")]
         if marker in _FRAMES:
             seen.begin(body, progressive=marker in _PROGRESSIVE)
@@ -108,7 +108,7 @@ class _Scans:
         return any(bits != 0 for left in self._left.values() for bits in left)
 
 
-def _markers(data: bytes) -> Iterator[tuple[int, int]]:
+def markers(data: bytes) -> Iterator[tuple[int, int]]:
     """Each marker with its place, up to the end of the picture; entropy-coded data has none."""
     place = 2
     while found := _MARKER.search(data, place):
@@ -136,7 +136,7 @@ def wants_more(file: BinaryIO) -> bool:
 def _end(data: bytes) -> int:
     """Where the end of the picture stands; what follows it may be another one."""
     begun = False
-    for marker, place in _markers(data):
+    for marker, place in markers(data):
         begun = begun or marker == _START_OF_SCAN
         if begun and marker == END_OF_IMAGE[1]:
             return place

@@ -22,11 +22,10 @@ from uploads.api.admission.sockets import SocketAccess  # noqa: E402
 from uploads.api.problems import refusal  # noqa: E402
 from uploads.api.single_upload import SingleUploadWait  # noqa: E402
 
+answering = SingleUploadWait(Following(PooledASGIHandler(), refusal))
 application = ProtocolTypeRouter(
     {
-        "http": ClientAddress(
-            Prefix(Observed(CrossOrigin(SingleUploadWait(Following(PooledASGIHandler(), refusal)))))
-        ),
+        "http": ClientAddress(Prefix(Observed(CrossOrigin(answering)))),
         "websocket": ClientAddress(Prefix(SocketAccess(sockets))),
     }
 )

@@ -5,6 +5,7 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from imageapi import database, env, media
 from imageapi.observability import logs
@@ -177,6 +178,16 @@ ALLOW_PRIVATE_URLS = env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False)
 FETCH_SECONDS = env.integer("IMAGEAPI_FETCH_SECONDS", 30, low=1, high=600)
 FETCH_PER_HOST = env.integer("IMAGEAPI_FETCH_PER_HOST", 8, low=1, high=64)
 WEBHOOK_SECONDS = 15
+
+# Mail, for the one thing that nobody may be looking for: a receiver that is told no more
+
+_MAIL = urlsplit(env.url("IMAGEAPI_EMAIL_URL", "", schemes=("smtp", "smtps")))
+EMAIL_HOST, EMAIL_PORT = _MAIL.hostname or "", _MAIL.port or (465 if _MAIL.scheme == "smtps" else 587)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_MAIL.username or ""), unquote(_MAIL.password or "")
+EMAIL_USE_SSL = _MAIL.scheme == "smtps"
+EMAIL_USE_TLS = not EMAIL_USE_SSL and bool(EMAIL_HOST_USER)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("IMAGEAPI_EMAIL_FROM", "imageapi@localhost")
 
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 

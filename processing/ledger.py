@@ -20,7 +20,7 @@ from processing.models import Image, Status
 from processing.news.push import News, announce
 from processing.news.representations import image_shape
 from processing.plumbing import metrics
-from processing.webhooks.deliveries import enqueue
+from processing.webhooks.outbox import enqueue
 
 if TYPE_CHECKING:
     import uuid

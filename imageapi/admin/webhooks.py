@@ -36,12 +36,12 @@ class DeliveryAdmin(_ReadOnly):
 
     @admin.action(description="Send again", permissions=["view"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        count = sum(deliveries.replay(delivery) for delivery in chosen)
+        count = deliveries.replay(Delivery.objects.filter(id__in=chosen.values("id")))
         self.message_user(request, f"{count} of {len(chosen)} go again; the others are still on their way.")
 
 
 @admin.register(Endpoint)
 class EndpointAdmin(_ReadOnly):
-    list_display = ("id", "owner", "url", "events", "created_at", "disabled_at")
+    list_display = ("id", "owner", "url", "events", "created_at", "disabled_at", "disabled_reason")
     list_select_related = ("owner",)
-    exclude = ("secret",)
+    exclude = ("secret", "former_secret")

@@ -13,6 +13,7 @@ from django.db import transaction
 from processing.accounts import quota
 from processing.files import storage
 from processing.imaging.canvas.canvas import Canvas, percentages
+from processing.jobs.begin import begin
 from processing.models import Image, Job, Status
 from processing.plumbing.bulk_insert import insert
 from processing.plumbing.uuid7 import uuid7
@@ -57,7 +58,7 @@ def start(
 ) -> Job:
     """Writes the job with all its snapshots, and tells the workers of the first once that is committed."""
     percents = percentages(asked.granular)
-    job = Job.begin(
+    job = begin(
         owner_id, Job.Kind.CANVAS, recipe, len(percents), canvas=asdict(asked), webhook_url=webhook_url
     )
     images = [

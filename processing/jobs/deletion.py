@@ -16,6 +16,8 @@ from processing.files.discards import discard
 from processing.ledger import index_hues
 from processing.models import UNFINISHED, Image, ImageHue, ImageQuerySet, Job
 from processing.news.push import announce_removed, announce_restored
+from processing.webhooks.events import IMAGE_DELETED, IMAGE_RESTORED
+from processing.webhooks.outbox import images_moved
 
 if TYPE_CHECKING:
     import uuid
@@ -70,6 +72,7 @@ def _delete(image_ids: Sequence[uuid.UUID]) -> int:
             cursor.execute(_HAND_ON, [list(map(str, ids))])
         ImageHue.objects.filter(image__in=image_ids).delete()
         link_permits.revoke(image_ids)
+        images_moved(IMAGE_DELETED, ids, by_owner)
         transaction.on_commit(lambda: _announce(announce_removed, by_owner))
     return len(ids)
 
@@ -80,6 +83,7 @@ def _restore(image_ids: Sequence[uuid.UUID]) -> int:
         ids = [image_id for some in by_owner.values() for image_id in some]
         Image.objects.filter(id__in=ids).update(deleted_at=None)
         index_hues(ids)
+        images_moved(IMAGE_RESTORED, ids, by_owner)
         transaction.on_commit(lambda: _announce(announce_restored, by_owner))
     return len(ids)
 

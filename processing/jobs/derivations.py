@@ -19,11 +19,12 @@ from django.utils import timezone
 from processing.files.discards import discard
 from processing.files.storage import rendition_name
 from processing.imaging import Recipe
+from processing.jobs.begin import begin
 from processing.ledger import move_counters
 from processing.models import UNFINISHED, Derivation, Image, Job, Status
 from processing.news.representations import image_shape
 from processing.queue.dispatch import BULK, send
-from processing.webhooks.deliveries import enqueue
+from processing.webhooks.outbox import enqueue
 
 if TYPE_CHECKING:
     import uuid
@@ -92,7 +93,7 @@ def submit(owner_id: int, recipe: Recipe, image_ids: Sequence[uuid.UUID]) -> Job
     if not image_ids:
         return None
     with transaction.atomic():
-        job = Job.begin(owner_id, Job.Kind.DERIVE, recipe, len(image_ids))
+        job = begin(owner_id, Job.Kind.DERIVE, recipe, len(image_ids))
         rows = [
             Derivation(job=job, image_id=image_id, index=index, sent_at=job.created_at)
             for index, image_id in enumerate(image_ids)

@@ -27,6 +27,7 @@ from django.db.models.functions import Now
 from processing.accounts import quota
 from processing.files import storage
 from processing.imaging import ImageFailed, Probe, Recipe, probe
+from processing.jobs.begin import begin
 from processing.jobs.lifecycle import wanted
 from processing.ledger import Outcome, settle
 from processing.models import Image, Job, Source, Status
@@ -71,7 +72,7 @@ def submit(
     keeps_originals: bool = True,
 ) -> Job:
     """Writes a job with images that are still to be fetched, in three INSERTs; call it in a transaction."""
-    job = Job.begin(owner_id, kind, recipe, len(sources), webhook_url=webhook_url)
+    job = begin(owner_id, kind, recipe, len(sources), webhook_url=webhook_url)
     images = [_image(job, source, keeps_original=keeps_originals) for source in sources]
     insert(images)
     Source.objects.bulk_create(

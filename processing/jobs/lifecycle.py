@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from processing.imaging import Recipe
 from processing.jobs import derivations
+from processing.jobs.begin import begin
 from processing.ledger import record
 from processing.models import UNFINISHED, Image, Job, Status
 from processing.plumbing.bulk_insert import insert
@@ -53,7 +54,7 @@ def submit(
     its own key is then nobody's, and the caller drops it. Files that are not to be kept
     (`keeps_originals=False`) go once their renditions are safe.
     """
-    job = Job.begin(owner_id, kind, recipe, len(files), webhook_url=webhook_url)
+    job = begin(owner_id, kind, recipe, len(files), webhook_url=webhook_url)
     images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
     insert(images)
     transaction.on_commit(lambda: dispatch([image for image in images if image.sent_at], kind))

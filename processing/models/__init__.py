@@ -11,7 +11,7 @@ from processing.models.sources import Source
 from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, Status
 from processing.models.upkeep import Discard, Pulse
 from processing.models.uploads import ResumableUpload
-from processing.models.webhooks import Delivery, Endpoint, SigningSecret, WebhookEvent
+from processing.models.webhooks import Delivery, Endpoint, SigningSecret
 
 __all__ = [
     "IMAGE_STATUSES",
@@ -34,5 +34,4 @@ __all__ = [
     "Source",
     "Status",
     "User",
-    "WebhookEvent",
 ]

@@ -29,6 +29,8 @@ _PIECE = 64 * 1024
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 _TRY_LATER = {408, 425, 429, 500, 502, 503, 504}
+_LONGEST_WAIT = 86_400.0
+_HEADERS_SHOWN, _HEADER_SHOWN = 30, 300
 _MOST_READ = 16 * 1024  # of an answer that nobody reads
 
 
@@ -46,6 +48,7 @@ class Answer:
 
     status: int
     retry_after: float | None
+    headers: dict[str, str]
 
 
 def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float) -> Fetched:
@@ -68,23 +71,29 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float) -
         response = client.send(request, stream=True)
         try:
             _skim(response.iter_raw(4096))
-            return Answer(response.status_code, retry_after(response))
+            return Answer(response.status_code, retry_after(response), _some_of(response.headers))
         finally:
             response.close()
 
 
+def _some_of(headers: httpx.Headers) -> dict[str, str]:
+    """As many as a log wants."""
+    return {name: value[:_HEADER_SHOWN] for name, value in list(headers.items())[:_HEADERS_SHOWN]}
+
+
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds from now (RFC 9110, section 10.2.3); None where the header is missing or makes no sense."""
+    """Seconds from now (RFC 9110, section 10.2.3), at most a day; None where the header makes no sense."""
     value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 10:
-        return float(value)
+    if value.isascii() and value.isdigit():
+        return min(float(value[:20]), _LONGEST_WAIT)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        wait = (moment - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # a year 9999 that begins elsewhere is past the last one
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, wait), _LONGEST_WAIT)
 
 
 def _follow(client: httpx.Client, url: httpx.URL) -> httpx.Response:

@@ -21,7 +21,7 @@ from processing.ledger import move_counters
 from processing.models import UNFINISHED, Discard, Image, Job, Status
 from processing.queue.claims import Claim
 from processing.upkeep import orphans, recount
-from processing.webhooks.deliveries import enqueue
+from processing.webhooks.outbox import enqueue
 from processing.worker.pipeline import develop
 
 if TYPE_CHECKING:

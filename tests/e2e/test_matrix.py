@@ -124,6 +124,9 @@ ROWS = [
     Row("GET", "api/webhooks", accounts(200)),
     Row("POST", "api/webhooks", accounts(400)),
     Row("POST", "api/webhooks/secret", accounts(201)),
+    Row("POST", "api/webhooks/<uuid:endpoint_id>/test", owners(202)),
+    Row("POST", "api/webhooks/<uuid:endpoint_id>/secret", owners(201)),
+    Row("POST", "api/webhooks/deliveries/replay", accounts(202), {"json": {}}),
     Row("GET", "api/webhooks/deliveries", accounts(200)),
     # Its receiver does not exist: it is still on its way.
     Row("POST", "api/webhooks/deliveries/<any_uuid:delivery_id>/replay", owners(409)),

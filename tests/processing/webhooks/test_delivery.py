@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import psycopg2
 import pytest
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from imageapi.up import embedded
 from tests.drawing import photo
@@ -92,7 +92,7 @@ def test_every_event_arrives_signed(stack: Stack, receiver: Origin) -> None:
     assert told["job.finished"]["data"]["id"] == job
     assert told["job.finished"]["data"]["status"] == "partial"
     assert told["image.failed"]["data"]["job_id"] == job
-    assert told["image.failed"]["data"]["error"]["code"] == "truncated"
+    assert [image["error"]["code"] for image in told["image.failed"]["data"]["images"]] == ["truncated"]
     assert told["image.failed"]["timestamp"].endswith("Z")
     assert len({request.headers["webhook-id"] for request in received}) == 2
 
@@ -145,6 +145,145 @@ def test_retry_after_is_honoured(stack: Stack, receiver: Origin) -> None:
     )
     first = delivery(stack, job, lambda found: found["last_status"] == 503)
     assert 900 < seconds_until_next(first) <= 1000
+
+
+@pytest.mark.parametrize(
+    "wish", ["Fri, 31 Dec 9999 23:59:59 -2300", "Fri, 31 Dec 9999 23:59:59 GMT", "9" * 400, "never"]
+)
+def test_a_retry_after_without_sense_is_no_try_for_nothing(stack: Stack, receiver: Origin, wish: str) -> None:
+    url = receiver.serve("/hook", Reply(503, b"", {"Retry-After": wish}))
+    job = upload(stack, picture(), webhook_url=url)
+    first = delivery(stack, job, lambda found: found["last_status"] == 503)
+    assert first["attempts"] == 1
+    assert 0 < seconds_until_next(first) <= 86_400
+
+
+def test_every_event_has_its_message(stack: Stack, receiver: Origin) -> None:
+    names = ["job.created", "job.finished", "image.completed", "image.deleted", "image.restored"]
+    endpoint = register(stack, receiver.serve("/hook", Reply(200)), *names)
+    job = upload(stack, picture(), picture())
+    receiver.wait("/hook", 3)
+    image = httpx.get(f"{stack.url}/api/jobs/{job}/images").json()["results"][0]["id"]
+    assert httpx.delete(f"{stack.url}/api/images/{image}").status_code == 204
+    assert httpx.post(f"{stack.url}/api/images/{image}/restore").status_code == 200
+    messages = [
+        Webhook(endpoint["secret"]).verify(request.body, dict(request.headers))
+        for request in receiver.wait("/hook", 5)
+    ]
+    told = [message["type"] for message in messages]
+    assert told == ["job.created", "image.completed", "job.finished", "image.deleted", "image.restored"]
+    assert len(messages[1]["data"]["images"]) == 2
+    assert [each["id"] for each in messages[3]["data"]["images"]] == [image]
+    assert messages[4]["data"]["images"][0]["url"].startswith("/media/")
+
+
+def test_a_test_message_is_signed_like_all(stack: Stack, receiver: Origin) -> None:
+    endpoint = register(stack, receiver.serve("/hook", Reply(200)))
+    answer = httpx.post(f"{stack.url}/api/webhooks/{endpoint['id']}/test")
+    assert (answer.status_code, answer.json()["event"]) == (202, "test")
+    request = receiver.wait("/hook", 1)[0]
+    assert Webhook(endpoint["secret"]).verify(request.body, dict(request.headers))["type"] == "test"
+
+
+def test_a_disabled_receiver_that_takes_a_test_is_told_again(stack: Stack, receiver: Origin) -> None:
+    status = [410]
+    endpoint = register(stack, receiver.serve("/hook", lambda _request: Reply(status[0])))
+    delivery(stack, upload(stack, picture()), lambda found: found["status"] == "failed")
+    shown = httpx.get(f"{stack.url}/api/webhooks/{endpoint['id']}").json()
+    assert "410" in shown["disabled_reason"]
+    status[0] = 200
+    httpx.post(f"{stack.url}/api/webhooks/{endpoint['id']}/test").raise_for_status()
+    receiver.wait("/hook", 2)
+    delivery(stack, upload(stack, picture()), lambda found: found["status"] == "delivered")
+
+
+@pytest.mark.parametrize("of_account", [False, True])
+def test_for_a_day_after_a_renewal_both_secrets_sign(
+    stack: Stack, receiver: Origin, of_account: bool
+) -> None:
+    url = receiver.serve("/hook", Reply(200))
+    if of_account:
+        path, former = "/api/webhooks/secret", httpx.post(f"{stack.url}/api/webhooks/secret").json()["secret"]
+    else:
+        endpoint = register(stack, url)
+        path, former = f"/api/webhooks/{endpoint['id']}/secret", endpoint["secret"]
+    answer = httpx.post(f"{stack.url}{path}")
+    assert answer.status_code == 201
+    upload(stack, picture(), **({"webhook_url": url} if of_account else {}))
+    request = receiver.wait("/hook", 1)[0]
+    assert len(request.headers["webhook-signature"].split()) == 2
+    for secret in (former, answer.json()["secret"]):
+        Webhook(secret).verify(request.body, dict(request.headers))
+    execute(stack, "UPDATE processing_endpoint SET former_until = now()")
+    execute(stack, "UPDATE processing_signingsecret SET former_until = now()")
+    upload(stack, picture(), **({"webhook_url": url} if of_account else {}))
+    request = receiver.wait("/hook", 2)[1]
+    Webhook(answer.json()["secret"]).verify(request.body, dict(request.headers))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(former).verify(request.body, dict(request.headers))
+
+
+def test_the_log_says_what_was_sent_and_answered(stack: Stack, receiver: Origin) -> None:
+    register(stack, receiver.serve("/hook", Reply(200, b"", {"X-Receiver": "seven"})))
+    job = upload(stack, picture())
+    sent = delivery(stack, job, lambda found: found["status"] == "delivered")
+    assert sent["request"]["webhook-id"] == sent["webhook_id"]
+    assert sent["answer"]["x-receiver"] == "seven"
+
+
+def test_the_log_is_filtered_and_many_are_sent_again(stack: Stack, receiver: Origin) -> None:
+    first = register(stack, receiver.serve("/one", Reply(200)))
+    second = register(stack, receiver.serve("/two", Reply(200)))
+    jobs = [upload(stack, picture()) for _ in range(3)]
+    receiver.wait("/one", 3)
+    receiver.wait("/two", 3)
+    for job in jobs:
+        delivery(stack, job, lambda found: found["status"] == "delivered")
+    url = f"{stack.url}/api/webhooks/deliveries"
+
+    def shown(**params: str) -> list[dict[str, Any]]:
+        return httpx.get(url, params=params).json()["results"]
+
+    until(lambda: len(shown(endpoint=first["id"], status="delivered")) == 3)
+    assert {each["endpoint_id"] for each in shown(endpoint=second["id"])} == {second["id"]}
+    assert shown(endpoint=first["id"], event="image.failed") == []
+    assert httpx.get(url, params={"status": "sent"}).json()["errors"][0]["code"] == "invalid_choice"
+    answer = httpx.post(f"{url}/replay", json={"endpoint": first["id"], "status": "delivered"})
+    assert (answer.status_code, answer.json()) == (202, {"replayed": 3})
+    assert len(receiver.wait("/one", 6)) == 6
+    assert len(receiver.requests("/two")) == 3
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_after_a_pause_messages_of_a_job_still_come_in_order(stack: Stack, receiver: Origin) -> None:
+    """The first one fails once: none of those behind it goes before it."""
+    seen: list[Request] = []
+
+    def first_fails(request: Request) -> Reply:
+        seen.append(request)
+        return Reply(500 if len(seen) == 1 else 200)
+
+    names = ("job.created", "image.completed", "job.finished")
+    secret = register(stack, receiver.serve("/hook", first_fails), *names)["secret"]
+    upload(stack, picture())
+    told = [
+        Webhook(secret).verify(request.body, dict(request.headers))["type"]
+        for request in receiver.wait("/hook", 4)
+    ]
+    assert told == ["job.created", *names]
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com/", "http://user:pass@example.com/", "http://xn--a/"])
+def test_a_canvas_tells_only_what_may_be_called(stack: Stack, url: str) -> None:
+    wish = {"width": 2, "height": 2, "granular": 100, "webhook_url": url}
+    answer = httpx.post(f"{stack.url}/api/canvas", json=wish)
+    assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "webhook_url")
 
 
 def test_gone_disables_the_endpoint_and_what_waits_for_it(stack: Stack, receiver: Origin) -> None:

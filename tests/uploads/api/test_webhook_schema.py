@@ -9,11 +9,12 @@ import jsonschema
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from processing.jobs import lifecycle
+from processing.jobs import deletion, lifecycle
 from processing.ledger import Outcome, settle
-from processing.models import Delivery, Status, WebhookEvent
+from processing.models import Delivery, Status
 from processing.queue.claims import claim
-from processing.webhooks import deliveries
+from processing.webhooks import endpoints, outbox
+from processing.webhooks.events import EVENTS, TEST
 from processing.webhooks.sending import headers
 from tests.cast import RECIPE, new_image, person
 
@@ -30,12 +31,15 @@ def document() -> Any:
 def written(db: None) -> list[Delivery]:
     """What a job with a completed and a failed image tells a receiver, and its own `webhook_url`."""
     owner = person("alice")
-    deliveries.register(owner.id, HOOK, WebhookEvent.values)
+    endpoint = endpoints.register(owner.id, HOOK, list(EVENTS))
     _, images = lifecycle.submit(owner.id, "batch", RECIPE, [new_image(0), new_image(1)], webhook_url=HOOK)
     first, second = (held.image for held in claim([image.id for image in images]))
     truncated = {"error_code": "truncated", "error_detail": "The file ends early."}
     settle([Outcome(first.id, first.attempt, Status.COMPLETED)])
     settle([Outcome(second.id, second.attempt, Status.FAILED, **truncated)])
+    deletion.delete_all([first.id])
+    deletion.restore_all([first.id])
+    outbox.test(endpoint)
     return list(Delivery.objects.order_by("event"))
 
 
@@ -50,8 +54,8 @@ def body_schema(document: Any, event: str) -> Any:
 
 def test_every_event_is_described(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["webhooks"]) == set(WebhookEvent.values)
-    for event in WebhookEvent.values:
+    assert set(document["webhooks"]) == {*EVENTS, TEST.name}
+    for event in document["webhooks"]:
         told = document["webhooks"][event]["post"]
         assert set(told["responses"]) == {"2XX", "410", "default"}
         for example in told["requestBody"]["content"]["application/json"]["examples"].values():
@@ -60,7 +64,7 @@ def test_every_event_is_described(document: Any) -> None:
 
 def test_every_message_is_as_described(document: Any, written: list[Delivery]) -> None:
     events = [delivery.event for delivery in written]
-    assert events == ["image.failed", "job.finished", "job.finished"]
+    assert events == sorted([*EVENTS, "job.finished", TEST.name])
     for delivery in written:
         body = json.loads(delivery.body)
         assert body["type"] == delivery.event

@@ -1,4 +1,4 @@
-"""What the views beside the main way take and answer: feed, links, canvas, CSV, webhooks."""
+"""What the views beside the main way take and answer: feed, links, canvas, CSV."""
 
 from __future__ import annotations
 
@@ -14,25 +14,16 @@ from uploads.api.schema.components import (
     UUID,
     Shape,
     array,
-    page_of,
     record,
     ref,
 )
 from uploads.api.schema.describe import Refusals, describe, operation, query
-from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, PAGING, WEBHOOK
-from uploads.api.views import canvas, feed, links, webhooks
+from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, WEBHOOK
+from uploads.api.views import canvas, feed, links
 from uploads.api.views import csv as imgproc
 
 _ADDRESS: Shape = {"type": "string", "format": "uri"}
 _MAYBE_TIME: Shape = {**TIME, "type": ["string", "null"]}
-_EVENTS: Shape = array({"enum": ["job.finished", "image.failed"]})
-_ENDPOINT: dict[str, Shape] = {
-    "id": UUID,
-    "url": _ADDRESS,
-    "events": _EVENTS,
-    "created_at": TIME,
-    "disabled_at": _MAYBE_TIME,
-}
 _SIDE: Shape = {"type": "integer", "minimum": 1, "maximum": 4096}
 
 COMPONENTS.update(
@@ -78,33 +69,6 @@ COMPONENTS.update(
                 "failed": COUNT,
             }
         ),
-        "Webhook": record(_ENDPOINT),
-        "WebhookMade": record({**_ENDPOINT, "secret": {**TEXT, "description": "Shown this once."}}),
-        "WebhookWish": {
-            "type": "object",
-            "properties": {"url": _ADDRESS, "events": _EVENTS},
-            "required": ["url"],
-        },
-        "WebhookPage": page_of("Webhook"),
-        "Secret": record({"secret": TEXT}),
-        "Delivery": record(
-            {
-                "id": UUID,
-                "webhook_id": {**TEXT, "description": "The header `webhook-id`, the same at every try."},
-                "endpoint_id": {**UUID, "type": ["string", "null"]},
-                "job_id": UUID,
-                "event": TEXT,
-                "url": _ADDRESS,
-                "status": TEXT,
-                "attempts": COUNT,
-                "last_status": {"type": ["integer", "null"]},
-                "last_error": {"type": ["string", "null"]},
-                "next_attempt_at": _MAYBE_TIME,
-                "created_at": TIME,
-                "finished_at": _MAYBE_TIME,
-            }
-        ),
-        "DeliveryPage": page_of("Delivery"),
     }
 )
 
@@ -115,7 +79,6 @@ _BLOCKED: Refusals = {
         "blocked_address": "Not public.",
     }
 }
-_NO_WEBHOOK: Refusals = {404: {"not_found": "There is no such webhook."}}
 _NO_REQUEST: Refusals = {404: {"not_found": "There is no such request."}}
 
 
@@ -230,45 +193,5 @@ describe(
         "The CSV with its results",
         {(200, "text/csv"): TEXT},
         refusals={**_NO_REQUEST, 409: {"job_not_finished": "3 of 10 images are done; ask again."}},
-    ),
-)
-describe(
-    webhooks.WebhookListView,
-    get=operation("webhooks", "Own receivers", {200: "WebhookPage"}, parameters=PAGING),
-    post=operation(
-        "webhooks",
-        "Register a receiver",
-        {201: "WebhookMade"},
-        description="Messages are signed as Standard Webhooks says, with the secret shown here once.",
-        request=ref("WebhookWish"),
-        example={"url": "https://example.com/hook", "events": ["job.finished"]},
-        refusals={**_BLOCKED, 409: {"too_many_webhooks": "An account has at most 20 webhooks."}},
-    ),
-)
-describe(
-    webhooks.WebhookView,
-    get=operation("webhooks", "One receiver", {200: "Webhook"}, refusals=_NO_WEBHOOK),
-    delete=operation("webhooks", "Forget a receiver", {204: None}, refusals=_NO_WEBHOOK),
-)
-describe(webhooks.SecretView, post=operation("webhooks", "A new secret for `webhook_url`", {201: "Secret"}))
-describe(
-    webhooks.DeliveryListView,
-    get=operation(
-        "webhooks",
-        "What was sent or is still to be",
-        {200: "DeliveryPage"},
-        parameters=[*PAGING, query("job", {"type": "string", "format": "uuid"}, "Only of this job.")],
-    ),
-)
-describe(
-    webhooks.ReplayView,
-    post=operation(
-        "webhooks",
-        "Send a message again",
-        {202: "Delivery"},
-        refusals={
-            404: {"not_found": "There is no such delivery."},
-            409: {"still_pending": "It is still on its way."},
-        },
     ),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from django.db import transaction
 from rest_framework.parsers import FormParser
 from rest_framework.response import Response
-from rest_framework.serializers import IntegerField, Serializer, URLField
+from rest_framework.serializers import CharField, IntegerField, Serializer
 from rest_framework.views import APIView
 
 from processing.imaging import ImageFailed
@@ -27,6 +27,7 @@ from uploads.api.base64_parsers import LongFieldsParser, LongFormParser, LongJso
 from uploads.api.json_body import JSONBody
 from uploads.intake import idempotency
 from uploads.intake.refusals import Refused
+from uploads.intake.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ class _Asked(Serializer[Any]):
     height = IntegerField(min_value=1, max_value=MAX_SIDE)
     granular = IntegerField(min_value=1, max_value=100)
     seed = IntegerField(min_value=0, max_value=SEEDS - 1, required=False)
-    webhook_url = URLField(required=False, allow_blank=True, max_length=2000)
+    webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
 
 
 class CanvasView(APIView):

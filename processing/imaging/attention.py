@@ -9,14 +9,16 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from processing.imaging.oklab import oklab
 from processing.imaging.pixels.geometry import Size
 
 _SIDE = 32
+# The direction of skin in XYZ.
 _SKIN = np.array((0.78, 0.57, 0.44))
-_SKIN_WEIGHT, _EDGE_WEIGHT, _COLOR_WEIGHT = 1.8, 2.0, 1.0
-# Darker than this (of 1) nothing is told apart.
-_DARK = 0.05
+_EDGE_WEIGHT = 5.0
+# Darker than this (of 100) nothing is told apart.
+_DARK = 5.0
+_TO_XYZ = 100 * np.array(((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505)))
+_WHITE = np.array((95.05, 100.0, 108.9))
 
 
 def focus_of(sample: Image.Image, shown: Size, whole: Size) -> tuple[float, float]:
@@ -35,11 +37,10 @@ def focus_of(sample: Image.Image, shown: Size, whole: Size) -> tuple[float, floa
 
 def _scores(colors: np.ndarray) -> np.ndarray:
     """Shape (height, width) for sRGB of 0 to 1 in shape (height, width, 3)."""
-    light = colors @ np.array((0.2126, 0.7152, 0.0722))
-    seen = light > _DARK
-    lab = oklab(colors.reshape(-1, 3) * 255).reshape(colors.shape)
-    chroma = np.hypot(lab[..., 1], lab[..., 2]) / 0.3
-    return _EDGE_WEIGHT * _edges(light) + seen * (_SKIN_WEIGHT * _skin(colors) + _COLOR_WEIGHT * chroma)
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _TO_XYZ.T
+    seen = xyz[..., 1] > _DARK
+    return _EDGE_WEIGHT * _edges(xyz[..., 1]) + seen * (_skin(xyz) + _redness(xyz))
 
 
 def _edges(light: np.ndarray) -> np.ndarray:
@@ -48,11 +49,16 @@ def _edges(light: np.ndarray) -> np.ndarray:
     return np.abs(4 * light - around)
 
 
-def _skin(colors: np.ndarray) -> np.ndarray:
-    """1 for the very direction of skin in RGB, 0 from a little beside it."""
-    length = np.maximum(np.linalg.norm(colors, axis=2, keepdims=True), 1e-6)
-    away = np.linalg.norm(colors / length - _SKIN / np.linalg.norm(_SKIN), axis=2)
-    return np.clip(1 - away / 0.2, 0, 1)
+def _skin(xyz: np.ndarray) -> np.ndarray:
+    """100 for the very direction of skin, less and less away from it."""
+    length = np.maximum(np.linalg.norm(xyz, axis=2, keepdims=True), 1e-6)
+    return 100 - 100 * np.linalg.norm(xyz / length - _SKIN, axis=2)
+
+
+def _redness(xyz: np.ndarray) -> np.ndarray:
+    """a* of CIELAB: warm colours draw the eye, green and blue leave it."""
+    root = np.cbrt(xyz / _WHITE)
+    return 500 * (root[..., 0] - root[..., 1])
 
 
 def _blurred(scores: np.ndarray, sigma: float) -> np.ndarray:

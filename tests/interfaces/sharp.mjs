@@ -1,0 +1,21 @@
+// Reads lines of JSON {file, out, width, height, fit, position, attention}, answers with what sharp made of each.
+import { createInterface } from "node:readline";
+import sharp from "sharp";
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const asked = JSON.parse(line);
+  const crops = asked.fit === "cover";
+  const position =
+    asked.position !== "attention" ? asked.position : crops ? sharp.strategy.attention : "center";
+  const options = {
+    width: asked.width ?? undefined,
+    height: asked.height ?? undefined,
+    fit: asked.fit,
+    position,
+    withoutEnlargement: !asked.enlarge,
+    background: asked.background,
+  };
+  const info = await sharp(asked.file).rotate().resize(options).png().toFile(asked.out);
+  const { width, height, attentionX, attentionY, cropOffsetLeft, cropOffsetTop } = info;
+  console.log(JSON.stringify({ width, height, attentionX, attentionY, cropOffsetLeft, cropOffsetTop }));
+}

@@ -5,7 +5,19 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("batch", "multi", "ingest", "single", "feed", "statements", "memory", "canvas", "page")
+BENCHMARKS = (
+    "batch",
+    "multi",
+    "ingest",
+    "single",
+    "feed",
+    "statements",
+    "memory",
+    "canvas",
+    "page",
+    "ways",
+    "fairness",
+)
 
 
 def main(names: list[str]) -> int:

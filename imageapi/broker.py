@@ -11,9 +11,13 @@ a message is a hint, and finds nothing left to do.
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +48,34 @@ class Transport(redis.Transport):
     """Celery's `redis://`, `rediss://` and `redis+socket://`."""
 
     Channel = _Channel
+
+
+def url(named: str) -> str:
+    """The address of the broker as Celery wants it."""
+    return named.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+
+
+def transport_options(named: str) -> dict[str, Any]:
+    """What the transport is told; an AMQP connection takes its time limit from Celery's own setting."""
+    if not named.startswith(("redis", "unix")):
+        return {}
+    return {
+        "visibility_timeout": 1800,
+        "socket_timeout": 2.0,
+        "socket_connect_timeout": 2.0,
+        "socket_keepalive": True,
+        "queue_order_strategy": "priority",  # a worker drains its queues in the order of its -Q
+        "priority_steps": [0],
+    }
+
+
+def forget_celerys_own(environ: MutableMapping[str, str]) -> list[str]:
+    """Removes the variables by which Celery takes another broker than the settings say; returns their names.
+
+    Half of the service would send where nobody listens: IMAGEAPI_BROKER_URL is the one that counts.
+    """
+    names = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
+    return [name for name in names if environ.pop(name, None) is not None]
 
 
 def register() -> None:

@@ -15,19 +15,18 @@ from imageapi import broker, pool
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
 
 broker.register()
+broker.forget_celerys_own(os.environ)
 app = Celery("imageapi")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # The nameless exchange routes by queue name alone. A named one keeps its bindings in Redis: emptied, it would
 # refuse every message until each worker had restarted.
 app.conf.task_queues = [
     Queue(name, Exchange(""), routing_key=name, durable=True)
-    for name in ("interactive", "bulk", "webhooks", "fetch")
+    for name in ("upkeep", "images", "derive", "webhooks", "fetch")
 ]
-app.conf.update(
-    task_default_queue="interactive", task_default_exchange="", task_default_routing_key="interactive"
-)
+app.conf.update(task_default_queue="upkeep", task_default_exchange="", task_default_routing_key="upkeep")
 # Expires with the next one: a queue that stood still does not fill with rounds nobody needs.
-_HOURLY = {"schedule": 3600.0, "options": {"expires": 3600, "queue": "bulk"}}
+_HOURLY = {"schedule": 3600.0, "options": {"expires": 3600}}
 app.conf.beat_schedule = {
     "sweep": {"task": "sweep", "schedule": 2.0, "options": {"expires": 4}},
     "plan-changes": {

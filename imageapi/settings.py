@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from imageapi import database, env, media
+from imageapi import broker, database, env, media
 from imageapi.observability import logs
 from imageapi.up import embedded
 
@@ -38,6 +38,9 @@ ALLOWED_HOSTS = LOOPBACK + env.listing(
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
 DATABASE_URL = env.url("DATABASE_URL", embedded.database_url(HOME), schemes=("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", embedded.redis_url(HOME), schemes=("redis", "rediss", "unix"))
+BROKER_URL = env.url(
+    "IMAGEAPI_BROKER_URL", REDIS_URL, schemes=("redis", "rediss", "unix", "amqp", "amqps", "sqs")
+)
 CHANNELS_REDIS_URL = env.url("CHANNELS_REDIS_URL", REDIS_URL, schemes=("redis", "rediss", "unix"))
 CORS_ORIGINS = env.origins("IMAGEAPI_CORS_ORIGINS", [])
 # A plan that is named holds for everybody; the one that `make up` takes by itself, for this machine.
@@ -164,6 +167,8 @@ EVENT_RETENTION = timedelta(days=env.integer("IMAGEAPI_EVENT_DAYS", 7, low=1, hi
 
 # The engine
 
+WORKERS = env.integer("IMAGEAPI_WORKERS", min(os.cpu_count() or 1, 64), low=1, high=64)
+SLICE_SECONDS = 1.0
 CHUNK_IMAGES = 32
 CHUNK_PIXELS = 32_000_000
 FLUSH_SECONDS = 0.25
@@ -191,7 +196,7 @@ DEFAULT_FROM_EMAIL = env.text("IMAGEAPI_EMAIL_FROM", "imageapi@localhost")
 
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+CELERY_BROKER_URL = broker.url(BROKER_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # a poison image must not loop: the lease brings it back, counted
@@ -208,14 +213,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 2.0
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_TIME_LIMIT = 600
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 1800,
-    "socket_timeout": 2.0,
-    "socket_connect_timeout": 2.0,
-    "socket_keepalive": True,
-    "queue_order_strategy": "priority",  # interactive is always drained before bulk
-    "priority_steps": [0],
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = broker.transport_options(BROKER_URL)
+CELERY_BEAT_SCHEDULER = "imageapi.beat:Scheduler"
 
 CHANNEL_LAYERS = {
     "default": {

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import worker_process_init, worker_shutting_down
 
 from processing.jobs import deletion, fetches, plan_changes
 from processing.remote import network
@@ -24,9 +24,15 @@ def let_go(**_: Any) -> None:
     network.stop()
 
 
-@shared_task(name="process_images")
-def process_images(ids: list[str]) -> None:
-    pipeline.process([uuid.UUID(i) for i in ids])
+@worker_process_init.connect
+def recover(**_: Any) -> None:
+    """This process may be there because another died: what that had in hand is free again at once."""
+    sweeper.recover_quietly()
+
+
+@shared_task(name="work_images")
+def work_images() -> None:
+    pipeline.work()
 
 
 @shared_task(name="derive_images")
@@ -35,9 +41,9 @@ def derive_images(ids: list[str]) -> None:
 
 
 # Threads can't be interrupted, so an unfinished message can't go back: the lease brings the row back.
-@shared_task(name="fetch_image", acks_late=False)
-def fetch_image(ids: list[str]) -> None:
-    fetches.fetch(uuid.UUID(ids[0]))
+@shared_task(name="fetch_images", acks_late=False)
+def fetch_images() -> None:
+    fetches.work()
 
 
 # The row is the truth: a sender that dies leaves its lease behind, and it runs out.

@@ -32,10 +32,10 @@ EVENT_IMAGES = 100
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one image that a worker had claimed in its attempt number `attempt`."""
+    """What became of one image that a worker held under the lease of this number."""
 
     id: uuid.UUID
-    attempt: int
+    lease: int
     status: Status
     error_code: str = ""
     error_detail: str = ""
@@ -53,27 +53,27 @@ WHERE i.status = 'completed' AND i.deleted_at IS NULL AND color ->> 'hue' IS NOT
 ON CONFLICT DO NOTHING
 """
 
-# `attempt` is the fence: a worker that lost its lease, and comes back late, changes nothing. Twins are the
-# images of the same bytes that waited for this one; one that wants other renditions goes to a worker itself.
+# The lease is the fence: a worker that lost it, and comes back late, changes nothing. Twins are the images of
+# the same bytes that waited for this one; one that wants other renditions goes to a worker itself.
 _SETTLE = f"""
 WITH v AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS v(
-        id uuid, attempt int, status text, error_code text, error_detail text,
+        id uuid, lease bigint, status text, error_code text, error_detail text,
         colors jsonb, placeholder text, renditions jsonb, losses jsonb)
 ), settled AS (
     UPDATE processing_image i
     SET status = v.status, error_code = v.error_code, error_detail = v.error_detail, colors = v.colors,
         placeholder = v.placeholder, renditions = v.renditions, losses = v.losses,
-        lease_until = NULL, finished_at = now()
-    FROM v WHERE i.id = v.id AND i.attempt = v.attempt AND i.status = 'processing'
+        attempt = i.attempt + 1, lease_until = NULL, finished_at = now()
+    FROM v WHERE i.id = v.id AND i.lease = v.lease AND i.status = 'processing'
     RETURNING i.*
 ), twins AS (
     UPDATE processing_image i
     SET status = s.status, error_code = s.error_code, error_detail = s.error_detail, colors = s.colors,
         placeholder = s.placeholder, renditions = s.renditions, losses = s.losses,
-        lease_until = NULL, finished_at = now()
+        waits = '', lease_until = NULL, finished_at = now()
     FROM settled s JOIN processing_job done ON done.id = s.job_id
-    WHERE i.key = s.key AND i.id <> s.id AND i.status = 'pending'
+    WHERE i.key = s.key AND i.id <> s.id AND i.status = 'pending' AND i.waits <> 'turn'
       AND done.recipe = (SELECT recipe FROM processing_job own WHERE own.id = i.job_id)
     RETURNING i.*
 ), changed AS (

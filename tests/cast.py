@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from processing.accounts.first_plans import make_first_plans
 from processing.accounts.models import Plan, User
 from processing.imaging import Recipe
 from processing.jobs import lifecycle
-from processing.models import Image, Job
+from processing.models import Image, Job, Queue
+from processing.queue.claims import Claim, Policy, claim
+from processing.queue.leases import release
 
 RECIPE = Recipe(heights=(200,))
 
@@ -36,3 +39,15 @@ def submitted(owner: User, count: int = 3, kind: str = "batch", *, first: int = 
     """A job whose images' checksums count up from `first`."""
     files = [new_image(index, checksum=f"{first + index:064x}") for index in range(count)]
     return lifecycle.submit(owner.id, kind, RECIPE, files)
+
+
+def held(images: Iterable[Image]) -> list[Claim]:
+    """These of the waiting images in a worker's hands, each account's under a lease of its own."""
+    wanted, taken = {image.id for image in images}, list[Claim]()
+    policies = [Policy(queue, 1000, 10**12, 1) for queue in (Queue.INTERACTIVE, Queue.BULK)]
+    while (chunk := claim(policies)).claims:
+        taken += chunk.claims
+    for each in taken:
+        if each.image.id not in wanted:
+            release(each.image.lease or 0, each.image.id, counted=False)
+    return [each for each in taken if each.image.id in wanted]

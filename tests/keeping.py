@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from processing.accounts.models import User
 from processing.models import Discard, Image
+from processing.upkeep import sweeper
 from processing.worker import pipeline
 from uploads.intake import intake
 from uploads.intake.receiving import Received
@@ -33,7 +34,8 @@ def taken_in(owner: User, *contents: bytes) -> list[Image]:
 
 def made(images: list[Image]) -> list[Image]:
     """The same images after a worker has been there."""
-    pipeline.process([image.id for image in images])
+    sweeper.free_twins()
+    pipeline.work()
     return fresh(images)
 
 

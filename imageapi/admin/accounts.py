@@ -9,10 +9,12 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 
 from imageapi.admin import widgets
 from processing.accounts.models import Plan, User
 from processing.jobs import plan_changes
+from processing.queue import dispatch
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -43,6 +45,8 @@ class PlanAdmin(admin.ModelAdmin):
         "max_files",
         "storage",
         "requests_per_minute",
+        "weight",
+        "max_in_hand",
         "accounts",
     )
     list_editable = ("thumbnail_heights", "keeps_original", "allows_links")
@@ -79,7 +83,8 @@ class PlanAdmin(admin.ModelAdmin):
 class AccountAdmin(UserAdmin):
     """Accounts are switched off, not deleted: their images' files would stay behind."""
 
-    list_display = ("username", "email", "plan", "usage", "is_active", "is_staff", "last_seen")
+    list_display = ("username", "email", "plan", "usage", "is_active", "is_staff", "last_seen", "paused_at")
+    actions = ("pause", "resume")
     list_filter = ("plan", "is_active", "is_staff", "is_superuser")
     list_select_related = ("plan",)
     list_per_page = 50
@@ -111,6 +116,18 @@ class AccountAdmin(UserAdmin):
     @admin.display(description="Last login", ordering="last_login")
     def last_seen(self, user: User) -> SafeString:
         return widgets.line(widgets.moment(user.last_login))
+
+    @admin.action(description="Pause: uploads are taken, nothing is made of them", permissions=["change"])
+    def pause(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        count = chosen.filter(paused_at=None).update(paused_at=timezone.now())
+        self.message_user(request, f"{count} paused.")
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        count = chosen.exclude(paused_at=None).update(paused_at=None)
+        dispatch.wake()
+        dispatch.wake(dispatch.FETCH_TASK, dispatch.FETCH)
+        self.message_user(request, f"{count} resumed.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -72,13 +72,19 @@ def _of_rows() -> list[Metric]:
     oldest = GaugeMetricFamily(
         "imageapi_oldest_unfinished_seconds", "Age of the oldest of them.", labels=["queue", "status"]
     )
-    for found in backlog.unfinished():
+    waiting = GaugeMetricFamily(
+        "imageapi_oldest_waiting_seconds", "Age of the oldest image that waits.", labels=["plan", "queue"]
+    )
+    unfinished, waits = backlog.unfinished()
+    for found in unfinished:
         depth.add_metric([found.queue, found.status], found.images)
         oldest.add_metric([found.queue, found.status], found.oldest)
+    for each in waits:
+        waiting.add_metric([each.plan, each.queue], each.oldest)
     pulse = GaugeMetricFamily("imageapi_pulse_age_seconds", "Since the sweeper's last round.")
     if (age := backlog.pulse_age()) is not None:
         pulse.add_metric([], age)
-    return [depth, oldest, pulse]
+    return [depth, oldest, waiting, pulse]
 
 
 def _of_broker() -> list[Metric]:

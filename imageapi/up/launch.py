@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from imageapi import env
+from imageapi import broker, env
 from imageapi.up import embedded
 from imageapi.up.embedded import Server
 from imageapi.up.state_folder import remove_sockets
@@ -128,7 +129,7 @@ def service_commands(plan: Plan) -> tuple[Command, ...]:
     """The web server, the workers, the clock."""
     # Nobody reads the banner, nor the advice against root, which a private service on one machine may be.
     celery = ("-W", "ignore:::celery.platforms", "-m", "celery", "--quiet", "-A", "imageapi")
-    worker = ("worker", "-Q", "interactive,bulk", "--concurrency", str(plan.workers), "-O", "fair")
+    worker = ("worker", "-Q", "upkeep,images,derive", "--concurrency", str(plan.workers), "-O", "fair")
     # What waits for other hosts waits in threads of its own process: no pixel waits with it.
     waiter = ("worker", "-Q", "webhooks,fetch", "-P", "threads", "--concurrency", str(WAITING_THREADS))
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
@@ -170,12 +171,19 @@ def is_ready(plan: Plan) -> bool:
 
 def warnings(plan: Plan) -> list[str]:
     """What is open that usually is not."""
+    told = []
     if env.boolean("IMAGEAPI_ALLOW_PRIVATE_URLS", default=False, env=plan.environ):
-        return [
+        told.append(
             "Warning: IMAGEAPI_ALLOW_PRIVATE_URLS=1: whoever may send a CSV or set a webhook "
             "reaches every address that this machine reaches"
-        ]
-    return []
+        )
+    told += [
+        f"Warning: {name} is not read: IMAGEAPI_BROKER_URL names the broker, by default it is REDIS_URL"
+        for name in broker.forget_celerys_own(dict(plan.environ))
+    ]
+    if other := env.text("IMAGEAPI_BROKER_URL", None, env=plan.environ):
+        told.append(f"Broker: {urlsplit(other).scheme}://{urlsplit(other).hostname or ''}")
+    return told
 
 
 def greeting(plan: Plan, login: Mapping[str, Any], began: float) -> list[str]:

@@ -29,7 +29,7 @@ from imageapi.up.joined_log import JoinedLog, Lines
 from imageapi.up.subprocesses import Command
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.2, 5.0
-HEALTHY_SECONDS = 30.0
+HEALTHY_SECONDS = 6.0
 TURN_SECONDS = 0.5
 DRAIN_SECONDS = 1.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -196,12 +196,13 @@ class Supervisor:
         if self._stopping:
             return
         now = time.monotonic()
-        if now - service.born >= HEALTHY_SECONDS:
-            service.delay = FIRST_DELAY_SECONDS
+        # What worked for a while was killed, and starts again at once; what dies at its start is given time.
+        worked = now - service.born >= HEALTHY_SECONDS
+        delay, service.delay = (0.0, FIRST_DELAY_SECONDS) if worked else (service.delay, service.delay * 2)
+        service.delay = min(service.delay, LONGEST_DELAY_SECONDS)
         ended = f"{service.command.name} ended with code {process.returncode}"
-        self.log.write("up", f"{ended}, starts again in {service.delay:.1f} s")
-        service.due = now + service.delay
-        service.delay = min(service.delay * 2, LONGEST_DELAY_SECONDS)
+        self.log.write("up", f"{ended}, starts again in {delay:.1f} s")
+        service.due = now + delay
 
     def _record(self, name: str) -> Path:
         return self.home / "run" / f"{name}.json"

@@ -29,6 +29,17 @@ class Plan(models.Model):
     max_files = models.PositiveIntegerField(default=100, help_text="Files in one request.")
     storage_quota_bytes = models.BigIntegerField(default=5 * 1024 * MEGABYTE)
     requests_per_minute = models.PositiveIntegerField(default=600)
+    weight = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Its accounts' part of the workers where several have images waiting.",
+    )
+    max_in_hand = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Images of one account that are worked on at a time; empty: no limit.",
+    )
 
     class Meta:
         ordering: ClassVar = ["id"]
@@ -53,6 +64,13 @@ class User(AbstractUser):
         default=list,
         editable=False,
         help_text="The thumbnail heights for which its images were last looked through; empty: look again.",
+    )
+
+    paused_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since when its images wait; uploads are still taken.",
     )
 
     REQUIRED_FIELDS: ClassVar = ["plan"]

@@ -14,11 +14,10 @@ from processing.accounts import quota
 from processing.files import storage
 from processing.imaging.canvas.canvas import Canvas, percentages
 from processing.jobs.begin import begin
-from processing.models import Image, Job, Status
+from processing.models import Image, Job, Status, Waits
 from processing.plumbing.bulk_insert import insert
 from processing.plumbing.uuid7 import uuid7
-from processing.queue.canvas_turns import HELD
-from processing.queue.dispatch import dispatch
+from processing.queue.dispatch import wake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +63,9 @@ def start(
     images = [
         _snapshot(job, asked, index, percent, keeps_originals) for index, percent in enumerate(percents)
     ]
-    images[0].sent_at = job.created_at
+    images[0].waits = ""
     insert(images)
-    transaction.on_commit(lambda: dispatch(images[:1], job.kind))
+    transaction.on_commit(wake)
     return job
 
 
@@ -76,7 +75,8 @@ def _snapshot(job: Job, asked: Asked, index: int, percent: int, keeps_original: 
         job=job,
         owner_id=job.owner_id,
         uploaded_at=job.created_at,
-        sent_at=HELD,
+        queue=job.queue,
+        waits=Waits.TURN,
         index=index,
         name=f"myImg_{percent}.png",
         size=0,
@@ -93,21 +93,16 @@ def _snapshot(job: Job, asked: Asked, index: int, percent: int, keeps_original: 
 def draw(image: Image, asked: dict[str, Any]) -> Drawn:
     """Draws the snapshot into the storage, as if it had been uploaded; the same bytes at every attempt."""
     want = Asked(**asked)
-    path = _temporary(image, image.attempt)
+    path = settings.INCOMING_DIR / f"snapshot-{image.id}-{image.lease}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    for killed in range(1, image.attempt):
-        _temporary(image, killed).unlink(missing_ok=True)
+    for left in path.parent.glob(f"snapshot-{image.id}-*"):  # by a killed worker: one holds it at a time
+        left.unlink(missing_ok=True)
     try:
         drawn = _write(path, want.canvas, percentages(want.granular)[image.index])
         storage.put_original(image.key, path)
     finally:
         path.unlink(missing_ok=True)
     return drawn
-
-
-def _temporary(image: Image, attempt: int) -> Path:
-    path: Path = settings.INCOMING_DIR / f"snapshot-{image.id}-{attempt}"
-    return path
 
 
 def _write(path: Path, canvas: Canvas, percent: int) -> Drawn:
@@ -125,7 +120,7 @@ def note(image: Image, drawn: Drawn) -> None:
     with transaction.atomic():
         quota.hold(image.owner_id)
         fresh = Image.objects.filter(
-            id=image.id, attempt=image.attempt, status=Status.PROCESSING, has_original=False
+            id=image.id, lease=image.lease, status=Status.PROCESSING, has_original=False
         )
         if fresh.update(size=drawn.size, checksum=drawn.checksum, has_original=True):
             quota.add(image.owner_id, drawn.size)

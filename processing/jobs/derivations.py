@@ -23,7 +23,7 @@ from processing.jobs.begin import begin
 from processing.ledger import move_counters
 from processing.models import UNFINISHED, Derivation, Image, Job, Status
 from processing.news.representations import image_shape
-from processing.queue.dispatch import BULK, send
+from processing.queue.dispatch import DERIVE, send
 from processing.webhooks.outbox import enqueue
 
 if TYPE_CHECKING:
@@ -233,5 +233,5 @@ def _tell(job_id: uuid.UUID, *, images: Sequence[Image] = (), **counted: int) ->
 def _dispatch(rows: Sequence[Derivation]) -> None:
     ids = [row.id for row in rows]
     chunks = (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
-    if ids and not send(chunks, BULK, task=TASK):
+    if ids and not send(chunks, DERIVE, task=TASK):
         Derivation.objects.filter(id__in=ids, status__in=UNFINISHED).update(sent_at=None)

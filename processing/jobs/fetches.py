@@ -12,6 +12,7 @@ import os
 import random
 import tempfile
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,17 +31,17 @@ from processing.imaging import ImageFailed, Probe, Recipe, probe
 from processing.jobs.begin import begin
 from processing.jobs.lifecycle import wanted
 from processing.ledger import Outcome, settle
-from processing.models import Image, Job, Source, Status
+from processing.models import Image, Job, Queue, Source, Status, Waits
 from processing.plumbing.bulk_insert import insert
 from processing.plumbing.uuid7 import uuid7
-from processing.queue.dispatch import dispatch
+from processing.queue.claims import claim_fetch
+from processing.queue.dispatch import FETCH, FETCH_TASK, answered, wake
 from processing.remote import http
 from processing.remote.http import Fetched
 from processing.remote.network import FetchFailed, Interrupted
 from processing.remote.web_addresses import checked_url
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Iterator, Sequence
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def submit(
         ],
         batch_size=5000,
     )
-    transaction.on_commit(lambda: dispatch(images, kind))
+    transaction.on_commit(lambda: wake(FETCH_TASK, FETCH))
     return job
 
 
@@ -92,7 +93,8 @@ def _image(job: Job, source: NewSource, *, keeps_original: bool) -> Image:
         job=job,
         owner_id=job.owner_id,
         uploaded_at=job.created_at,
-        sent_at=job.created_at,
+        queue=Queue.FETCH,
+        waits=Waits.FETCH,
         index=source.index,
         name=source.name,
         size=0,
@@ -106,11 +108,25 @@ def _image(job: Job, source: NewSource, *, keeps_original: bool) -> Image:
     )
 
 
-def fetch(image_id: uuid.UUID) -> bool:
-    """Fetches one image, if nobody else does; False where there was nothing to do."""
-    image = _claim(image_id)
-    if image is None:
+def work() -> int:
+    """Fetches what waits until nothing is left or a slice of time is over; returns how many it took."""
+    answered(FETCH_TASK)
+    end, count = time.monotonic() + settings.SLICE_SECONDS, 0
+    while fetch_next():
+        count += 1
+        if time.monotonic() > end:
+            wake(FETCH_TASK, FETCH)
+            break
+    return count
+
+
+def fetch_next() -> bool:
+    """Fetches the image that is next; False where there is none."""
+    claimed = claim_fetch(timedelta(seconds=settings.FETCH_SECONDS) + _STORING)
+    if claimed is None:
         return False
+    wake(FETCH_TASK, FETCH)  # one bell is under way at a time: who finds something wakes the next
+    image = Image.objects.select_related("source", "job").get(id=claimed.id)
     try:
         with _hosts.place(checked_url(image.source.url).host) as free:
             if free:
@@ -135,7 +151,10 @@ def fetch(image_id: uuid.UUID) -> bool:
 def give_up(most: int) -> int:
     """Fails the images whose every try took a worker with it."""
     lost = Image.objects.filter(
-        status=Status.PENDING, checksum="", lease_until__lt=Now(), attempt__gte=settings.MAX_ATTEMPTS
+        status=Status.PENDING,
+        waits=Waits.FETCH,
+        lease_until__lt=Now(),
+        attempt__gte=settings.MAX_ATTEMPTS,
     )
     return sum(
         _settle_failed(
@@ -143,27 +162,6 @@ def give_up(most: int) -> int:
         )
         for image in lost[:most]
     )
-
-
-def _claim(image_id: uuid.UUID) -> Image | None:
-    lease = timedelta(seconds=settings.FETCH_SECONDS) + _STORING
-    with transaction.atomic():
-        image = (
-            Image.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("source", "job")
-            .filter(id=image_id, status=Status.PENDING, checksum="", attempt__lt=settings.MAX_ATTEMPTS)
-            .exclude(lease_until__gte=Now())
-            .first()
-        )
-        if image is None:
-            return None
-        image.attempt += 1
-        Image.objects.filter(id=image.id).update(attempt=image.attempt, lease_until=Now() + lease)
-        if image.job.status == Status.PENDING:
-            Job.objects.filter(id=image.job_id, status=Status.PENDING).update(
-                status=Status.PROCESSING, updated_at=Now()
-            )
-    return image
 
 
 def _bring(image: Image) -> None:
@@ -206,7 +204,7 @@ def _hand_on(image: Image, key: str, fetched: Fetched, shape: Probe) -> bool:
         if first is None and not quota.admits(image.owner_id, fetched.size):
             raise ImageFailed("quota_exceeded", "The account's storage is full.")
         waits = first is not None and first.status != Status.COMPLETED
-        changed = Image.objects.filter(id=image.id, status=Status.PENDING, attempt=image.attempt).update(
+        changed = Image.objects.filter(id=image.id, status=Status.PENDING, lease=image.lease).update(
             size=fetched.size,
             checksum=fetched.checksum,
             content_type=shape.content_type,
@@ -218,15 +216,15 @@ def _hand_on(image: Image, key: str, fetched: Fetched, shape: Probe) -> bool:
             duplicate_of=first,
             attempt=0,
             lease_until=None,
-            sent_at=None if waits else Now(),
+            queue=image.job.queue,
+            waits=Waits.TWIN if waits else "",
         )
         if changed and first is None:
             quota.add(image.owner_id, fetched.size)
         elif changed and first and image.keeps_original:
             Image.objects.filter(key=first.key, keeps_original=False).update(keeps_original=True)
         if changed and not waits:
-            image.checksum, image.width, image.height = fetched.checksum, shape.width, shape.height
-            transaction.on_commit(lambda: dispatch([image], image.job.kind))
+            transaction.on_commit(wake)
     return bool(changed) and first is None
 
 
@@ -250,17 +248,17 @@ def _failed(image: Image, code: str, detail: str, *, permanent: bool, asked: flo
 
 def _settle_failed(image: Image, code: str, detail: str) -> bool:
     with transaction.atomic():
-        held = Image.objects.filter(id=image.id, status=Status.PENDING, attempt=image.attempt)
+        held = Image.objects.filter(id=image.id, status=Status.PENDING, lease=image.lease)
         if not held.update(status=Status.PROCESSING, lease_until=None):
             return False
-        settle([Outcome(image.id, image.attempt, Status.FAILED, error_code=code, error_detail=detail)])
+        settle([Outcome(image.id, image.lease or 0, Status.FAILED, error_code=code, error_detail=detail)])
     return True
 
 
 def _postpone(image: Image, wait: timedelta, *, counted: bool) -> None:
     """Back for another try; the sweeper sends it when the wait is over."""
-    Image.objects.filter(id=image.id, status=Status.PENDING, attempt=image.attempt).update(
-        lease_until=Now() + wait, sent_at=None, attempt=F("attempt") - int(not counted)
+    Image.objects.filter(id=image.id, status=Status.PENDING, lease=image.lease).update(
+        lease_until=Now() + wait, attempt=F("attempt") - int(not counted)
     )
 
 

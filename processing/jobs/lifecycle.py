@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from processing.imaging import Recipe
 from processing.jobs import derivations
 from processing.jobs.begin import begin
 from processing.ledger import record
-from processing.models import UNFINISHED, Image, Job, Status
+from processing.models import UNFINISHED, Image, Job, Queue, Status, Waits
 from processing.plumbing.bulk_insert import insert
 from processing.plumbing.uuid7 import uuid7
 from processing.queue import canvas_turns
-from processing.queue.dispatch import dispatch
+from processing.queue.dispatch import FETCH, FETCH_TASK, wake
 
 if TYPE_CHECKING:
     import uuid
@@ -57,7 +56,7 @@ def submit(
     job = begin(owner_id, kind, recipe, len(files), webhook_url=webhook_url)
     images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
     insert(images)
-    transaction.on_commit(lambda: dispatch([image for image in images if image.sent_at], kind))
+    transaction.on_commit(wake)
     return job, images
 
 
@@ -77,7 +76,7 @@ def _with_twins(owner_id: int, job: Job, files: Sequence[NewImage], *, keeps_ori
             job=job,
             owner_id=owner_id,
             uploaded_at=job.created_at,
-            sent_at=job.created_at,
+            queue=job.queue,
             index=file.index,
             name=file.name,
             size=file.size,
@@ -95,7 +94,7 @@ def _with_twins(owner_id: int, job: Job, files: Sequence[NewImage], *, keeps_ori
                 kept.append(first.key)
             image.keeps_original = keeps_originals or first.keeps_original
             if first.status in UNFINISHED:
-                image.sent_at = None  # it is finished with the first one; the sweeper sees to it if not
+                image.waits = Waits.TWIN
         images.append(image)
     if kept:
         Image.objects.filter(key__in=kept).update(keeps_original=True)
@@ -119,12 +118,23 @@ def retry(job: Job, *, only: Collection[uuid.UUID] | None = None) -> int:
             error_code="",
             error_detail="",
             finished_at=None,
-            sent_at=canvas_turns.HELD if in_turns else Now(),
+            alone=False,
+            waits=Waits.TURN if in_turns else "",
         )
+        if job.kind == Job.Kind.CSV:  # those without bytes are fetched first
+            Image.objects.filter(id__in=[image.id for image in failed], checksum="").update(
+                waits=Waits.FETCH, queue=Queue.FETCH
+            )
         again = [_undone(image) for image in failed]
         record(again, undone=True)
-        transaction.on_commit(lambda: canvas_turns.give([job.id]) if in_turns else dispatch(again, job.kind))
+        transaction.on_commit(lambda: canvas_turns.give([job.id]) if in_turns else wake_all())
     return len(failed)
+
+
+def wake_all() -> None:
+    """For work of more than one kind."""
+    wake()
+    wake(FETCH_TASK, FETCH)
 
 
 def _undone(image: Image) -> Image:

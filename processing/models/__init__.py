@@ -8,8 +8,8 @@ from processing.models.events import AccountLog, Event, EventQuerySet
 from processing.models.images import Image, ImageHue, ImageQuerySet
 from processing.models.jobs import Job
 from processing.models.sources import Source
-from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, Status
-from processing.models.upkeep import Discard, Pulse
+from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, Queue, Status, Waits
+from processing.models.upkeep import Discard, Pulse, QueueState, Share
 from processing.models.uploads import ResumableUpload
 from processing.models.webhooks import Delivery, Endpoint, SigningSecret
 
@@ -29,9 +29,13 @@ __all__ = [
     "Job",
     "Plan",
     "Pulse",
+    "Queue",
+    "QueueState",
     "ResumableUpload",
+    "Share",
     "SigningSecret",
     "Source",
     "Status",
     "User",
+    "Waits",
 ]

@@ -10,7 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from processing.models.jobs import Job
-from processing.models.statuses import IMAGE_STATUSES, Status
+from processing.models.leased import Leased
+from processing.models.statuses import Queue, Waits
 from processing.plumbing.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
         }
 
 
-class Image(models.Model):
+class Image(Leased):
     """One uploaded file."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -82,14 +83,9 @@ class Image(models.Model):
     )
     duplicate_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="twins")
 
-    status = models.CharField(
-        max_length=10, choices=[(s.value, s.label) for s in IMAGE_STATUSES], default=Status.PENDING
-    )
-    attempt = models.PositiveSmallIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last told of it.")
-    lease_until = models.DateTimeField(null=True, blank=True, help_text="Until when a worker holds it.")
-    error_code = models.CharField(max_length=40, blank=True, default="")
-    error_detail = models.TextField(blank=True, default="")
+    queue = models.PositiveSmallIntegerField(choices=Queue, default=Queue.BULK)
+    waits = models.CharField(max_length=5, choices=Waits, blank=True, default="")
+    alone = models.BooleanField(default=False, help_text="It may have ended a worker: it shares no chunk.")
 
     colors = models.JSONField(default=list, blank=True)
     placeholder = models.CharField(max_length=64, blank=True, default="")
@@ -111,7 +107,10 @@ class Image(models.Model):
             models.Index(fields=["owner", "checksum"], name="image_checksum"),
             models.Index(fields=["key"], name="image_key"),
             models.Index(
-                fields=["sent_at"], name="image_unfinished", condition=Q(status__in=["pending", "processing"])
+                fields=["waits", "queue", "owner", "id"], name="image_waiting", condition=Q(status="pending")
+            ),
+            models.Index(
+                fields=["owner", "lease_until"], name="image_in_work", condition=Q(status="processing")
             ),
             models.Index(fields=["deleted_at"], name="image_deleted", condition=Q(deleted_at__isnull=False)),
             models.Index(

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from processing.models.statuses import Status
+from processing.models.statuses import Queue, Status
 from processing.plumbing.request_id import request_id
 from processing.plumbing.uuid7 import uuid7
 
@@ -74,6 +74,12 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    @property
+    def queue(self) -> Queue:
+        """Somebody waits for each of the few images of one kind, nobody for each of the many of the other."""
+        awaited = (self.Kind.SINGLE, self.Kind.MULTI, self.Kind.RESUMABLE)
+        return Queue.INTERACTIVE if self.kind in awaited else Queue.BULK
 
     @classmethod
     def begin(cls, owner_id: int, kind: str, recipe: Recipe, total: int, **more: Any) -> Job:

@@ -18,3 +18,19 @@ class Status(models.TextChoices):
 
 IMAGE_STATUSES = [status for status in Status if status is not Status.PARTIAL]
 UNFINISHED = (Status.PENDING, Status.PROCESSING)
+
+
+class Queue(models.IntegerChoices):
+    """The classes of work, in the order in which they are served."""
+
+    INTERACTIVE = 0, "interactive"
+    BULK = 1, "bulk"
+    FETCH = 2, "fetch"
+
+
+class Waits(models.TextChoices):
+    """What a pending image waits for; without any of these, for a worker that makes its pixels."""
+
+    FETCH = "fetch"  # its bytes are still somewhere else
+    TURN = "turn"  # the image before it in its job
+    TWIN = "twin"  # an earlier image of the same bytes, with which it is finished

@@ -5,11 +5,38 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from processing.models.statuses import Queue
+
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Share(models.Model):
+    """What an account has had of a queue, in virtual time; claims move it (processing/queue/claim.sql)."""
+
+    pk = models.CompositePrimaryKey("owner_id", "queue")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    queue = models.PositiveSmallIntegerField(choices=Queue)
+    start = models.FloatField()
+    finish = models.FloatField()
+
+
+class QueueState(models.Model):
+    """Whether a class of work is paused; no row: it is not."""
+
+    queue = models.PositiveSmallIntegerField(primary_key=True, choices=Queue)
+    paused_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "class of work"
+        verbose_name_plural = "classes of work"
+
+    def __str__(self) -> str:
+        return self.get_queue_display()
 
 
 class Discard(models.Model):

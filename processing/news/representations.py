@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from processing.models import Event, Image, Job
+    from processing.queue.outlook import Outlook
 
 
 class Gives(Protocol):
@@ -74,6 +75,8 @@ class JobShape(TypedDict):
     finished_at: str | None
     seq: int
     webhook_url: str | None
+    ahead: int | None
+    eta_seconds: float | None
 
 
 def instant(value: datetime) -> str:
@@ -138,8 +141,8 @@ def rendition_shape(key: str, rendition: dict[str, Any]) -> RenditionShape:
     }
 
 
-def job_shape(job: Job, at: Job | Event | None = None) -> JobShape:
-    """A job as it is, or as it was when the event `at` was written."""
+def job_shape(job: Job, at: Job | Event | None = None, outlook: Outlook | None = None) -> JobShape:
+    """A job as it is, or as it was when the event `at` was written; its `outlook` where asked for."""
     at = at or job
     return {
         "id": str(job.id),
@@ -153,6 +156,8 @@ def job_shape(job: Job, at: Job | Event | None = None) -> JobShape:
         "finished_at": instant(at.finished_at) if at.finished_at else None,
         "seq": at.seq,
         "webhook_url": job.webhook_url or None,
+        "ahead": outlook.ahead if outlook else None,
+        "eta_seconds": outlook.eta_seconds if outlook else None,
     }
 
 

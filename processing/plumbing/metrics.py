@@ -21,6 +21,8 @@ from processing.plumbing.redis_client import connect
 KEY = "imageapi:metrics"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
 _EVERY = 1.0
+DONE = "imageapi_images_total"
+_SLOT, _RECENT = 5, 60  # seconds
 
 
 class Series(NamedTuple):
@@ -67,6 +69,10 @@ class _Tally:
             with _redis().pipeline(transaction=True) as pipe:
                 for series, value in sending.items():
                     pipe.hincrbyfloat(KEY, str(series), value)
+                if done := sum(value for series, value in sending.items() if series.name == DONE):
+                    slot = f"{KEY}:done:{int(time.time() // _SLOT)}"
+                    pipe.incrby(slot, int(done))
+                    pipe.expire(slot, 2 * _RECENT)
                 pipe.execute()
         except redis.RedisError:
             self.add(sending)
@@ -106,3 +112,15 @@ def read() -> dict[Series, float]:
     """All numbers added so far by all processes. Raises RedisError."""
     found: dict[bytes, bytes] = _redis().hgetall(KEY)  # type: ignore[assignment]
     return {Series.parse(name.decode()): float(value) for name, value in found.items()}
+
+
+def recent_rate() -> float:
+    """Images that reached a final state a second, in the last minute or since the first of them in it.
+
+    Raises RedisError.
+    """
+    now = time.time()
+    slots = range(int((now - _RECENT) // _SLOT) + 1, int(now // _SLOT) + 1)
+    found = _redis().mget([f"{KEY}:done:{slot}" for slot in slots])
+    counts = {slot: int(count) for slot, count in zip(slots, found, strict=True) if count}
+    return sum(counts.values()) / max(now - min(counts) * _SLOT, 1.0) if counts else 0.0

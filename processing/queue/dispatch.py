@@ -1,73 +1,73 @@
-"""Telling workers that there is something to do."""
+"""Waking workers: the rows are the queue, a message only rings.
+
+One message is under way for each kind of work at a time, however many images come: who is woken takes what
+waits, and wakes another where more is left. A bell that is lost is rung again by the sweeper.
+"""
 
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import TYPE_CHECKING
 
+import redis
 from celery import current_app
-from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from processing.models import Image, Job
 from processing.plumbing.circuit_breaker import Fuse
+from processing.plumbing.redis_client import connect
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
 logger = logging.getLogger(__name__)
 
-TASK = "process_images"
-FETCH_TASK = "fetch_image"
-ALL_QUEUES = INTERACTIVE, BULK = "interactive", "bulk"
 # Not one of those that make pixels: a slow host holds a thread of the fetching worker, and nobody's pixels.
-FETCH = "fetch"
-QUEUES = dict.fromkeys((Job.Kind.SINGLE, Job.Kind.MULTI, Job.Kind.RESUMABLE), INTERACTIVE)
-
+QUEUES = UPKEEP, IMAGES, DERIVE, FETCH = "upkeep", "images", "derive", "fetch"
+WORK_TASK, FETCH_TASK = "work_images", "fetch_images"
+_RUNG_MS = 3000  # a bell that nobody has answered after this time may be lost
 
 _fuse = Fuse(5.0)  # a frozen broker must not hold every upload
 
 
-def queue_of(kind: str) -> str:
-    return QUEUES.get(Job.Kind(kind), BULK)
+@cache
+def _redis() -> redis.Redis:
+    return connect()
 
 
-def chunks(images: Sequence[Image], *, one_each: bool) -> Iterator[list[uuid.UUID]]:
-    """The images in messages: one each, or as many as make about a third of a second's work.
+def _bell(task: str) -> str:
+    return f"imageapi:bell:{task}"
 
-    Small enough that both ends of a batch keep every worker busy, and that an interactive image never waits
-    long; large enough that the message costs nothing beside the pixels.
+
+def wake(task: str = WORK_TASK, queue: str = IMAGES, *, surely: bool = False) -> None:
+    """Wakes one worker, where none is being woken; `surely` also where one seems to be.
+
+    Call it after the commit of what there is to do.
     """
-    most = 1 if one_each else max(4, min(settings.CHUNK_IMAGES, -(-len(images) // 8)))
-    chunk: list[uuid.UUID] = []
-    pixels = 0
-    for image in images:
-        size = image.width * image.height
-        if chunk and (len(chunk) >= most or pixels + size > settings.CHUNK_PIXELS):
-            yield chunk
-            chunk, pixels = [], 0
-        chunk.append(image.id)
-        pixels += size
-    if chunk:
-        yield chunk
+    if _fuse.blown:
+        return
+    try:
+        unanswered = not _redis().set(_bell(task), 1, nx=not surely, px=_RUNG_MS)
+    except redis.RedisError as error:
+        if current_app.conf.broker_url.startswith("redis"):
+            _fuse.blow()
+            logger.warning("Redis does not answer; the sweeper will wake the workers: %s", error)
+            return
+        unanswered = False  # the bell hangs in Redis, the messages go elsewhere
+    if not unanswered:
+        ring(task, queue)
 
 
-def is_to_be_fetched(image: Image, kind: str) -> bool:
-    return kind == Job.Kind.CSV and not image.checksum
+def answered(task: str = WORK_TASK) -> None:
+    """From here on another bell wakes another worker. Call it before looking for what there is to do."""
+    try:
+        _redis().delete(_bell(task))
+    except redis.RedisError as error:
+        logger.warning("Redis does not answer: %s", error)
 
 
-def dispatch(images: Sequence[Image], kind: str, *, alone: bool = False) -> None:
-    """Sends the images to the workers; where the broker is away, the sweeper sends them later."""
-    away = [image for image in images if is_to_be_fetched(image, kind)]
-    here = [image for image in images if not is_to_be_fetched(image, kind)] if away else images
-    one_each = alone or kind in QUEUES
-    sent = send(chunks(here, one_each=one_each), queue_of(kind))
-    if not (send(chunks(away, one_each=True), FETCH, task=FETCH_TASK) and sent):
-        Image.objects.filter(id__in=[image.id for image in images]).update(sent_at=None)
-
-
-def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str = TASK) -> bool:
+def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str) -> bool:
     """Puts one message a chunk on the queue. False, after at most a few seconds, where the broker is away."""
     if _fuse.blown:
         return False
@@ -96,7 +96,9 @@ def ring(task: str, queue: str) -> None:
         return
     try:
         with current_app.producer_or_acquire() as producer:
-            current_app.send_task(task, queue=queue, producer=producer, retry=False, expires=60)
+            current_app.send_task(
+                task, queue=queue, producer=producer, retry=False, expires=60, argsrepr="", kwargsrepr=""
+            )
     except (OperationalError, OSError) as error:
         _fuse.blow()
         logger.warning("The broker does not answer; beat will ring for %s: %s", task, error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from processing.jobs import derivations as derive
 from processing.models import UNFINISHED, Status
 from processing.queue.claims import Claim
-from processing.worker.pipeline import develop, patiently
+from processing.worker.pipeline import develop, patiently, work
 
 if TYPE_CHECKING:
     import uuid
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 
 
 def process(ids: Iterable[uuid.UUID]) -> int:
-    """Works through those of these derivations that are free, one by one; returns how many it took."""
-    return sum(_take(derivation_id) for derivation_id in ids)
+    """Works through those of these derivations that are free, one by one; returns how many it took.
+
+    Images that wait for their first renditions come before each of them.
+    """
+    count = 0
+    for derivation_id in ids:
+        work()
+        count += _take(derivation_id)
+    return count
 
 
 def _take(derivation_id: uuid.UUID) -> bool:

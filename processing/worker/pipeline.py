@@ -18,14 +18,15 @@ from processing.imaging import ImageFailed, Made, Recipe, make
 from processing.jobs import canvases
 from processing.ledger import Outcome, settle
 from processing.models import Status
-from processing.queue import canvas_turns
-from processing.queue.claims import Claim, LeaseKeeper, claim, release
+from processing.queue import canvas_turns, in_hand
+from processing.queue.claims import Chunk, Claim, claim
+from processing.queue.dispatch import answered, wake
+from processing.queue.leases import Heartbeat, release
 from processing.worker import timing
 from processing.worker.deadline import deadline
 
 if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -35,41 +36,64 @@ DATABASE_PATIENCE = 60.0
 _PAUSES = [timedelta(seconds=5), timedelta(seconds=60)]
 
 
-def process(ids: Sequence[uuid.UUID]) -> int:
-    """Makes everything of those of these images that are free; returns how many it took."""
-    claims = patiently(lambda: claim(ids))
-    if not claims:
-        return 0
-    with LeaseKeeper(claims) as keeper:
-        batch = Batch(keeper)
-        waiting = list(claims)
+def work() -> int:
+    """Takes what waits, chunk by chunk, until nothing is left or a slice of time is over; returns how many.
+
+    Between two slices the process is there for other tasks, and for what comes to a stopping worker.
+    """
+    answered()
+    end, count = time.monotonic() + settings.SLICE_SECONDS, 0
+    while (chunk := patiently(claim)).claims:
+        if chunk.more:
+            wake()
+        process(chunk)
+        count += len(chunk.claims)
+        if time.monotonic() > end:
+            wake()
+            break
+    return count
+
+
+def process(chunk: Chunk) -> None:
+    """Makes everything of these images."""
+    with Heartbeat(chunk.lease):
+        batch = Batch()
+        waiting = list(chunk.claims)
         try:
             while waiting:
-                batch.add(waiting[0], develop(waiting[0]))
+                batch.add(waiting[0], begin(waiting[0]))
                 waiting.pop(0)
             batch.flush()
-            patiently(lambda: canvas_turns.give({held.image.job_id for held in claims if held.canvas}))
+            patiently(lambda: canvas_turns.give({held.image.job_id for held in chunk.claims if held.canvas}))
         finally:
             # Told to stop: what is made is kept, the rest goes back uncounted, for another worker, at once.
             if waiting:
                 batch.flush()
-                release(waiting, counted=False)
-    return len(claims)
+                release(chunk.lease, counted=False)
+                wake()
+            in_hand.nothing()
+
+
+def begin(held: Claim) -> Outcome | None:
+    """From here on it is this image's try, whatever becomes of the process."""
+    image = held.image
+    in_hand.begin(image.lease or 0, image.id)
+    image.attempt += 1
+    return develop(held)
 
 
 class Batch:
     """Outcomes on their way to the ledger: written every quarter of a second, so a page sees each soon."""
 
-    def __init__(self, keeper: LeaseKeeper) -> None:
-        self._keeper = keeper
+    def __init__(self) -> None:
         self._outcomes: list[Outcome] = []
         self._due = time.monotonic() + settings.FLUSH_SECONDS
 
     def add(self, held: Claim, outcome: Outcome | None) -> None:
+        image = held.image
         if outcome is None:
-            self._keeper.drop(held.image.id)
-            wait = _PAUSES[min(held.image.attempt, len(_PAUSES)) - 1]
-            patiently(lambda: release([held], counted=True, wait=wait))
+            wait = _PAUSES[min(image.attempt, len(_PAUSES)) - 1]
+            patiently(lambda: release(image.lease or 0, image.id, counted=True, wait=wait))
         else:
             self._outcomes.append(outcome)
         if len(self._outcomes) >= settings.FLUSH_IMAGES or time.monotonic() >= self._due:
@@ -79,8 +103,6 @@ class Batch:
         started = time.perf_counter()
         patiently(lambda: settle(self._outcomes))
         timing.told(self._outcomes, time.perf_counter() - started)
-        for outcome in self._outcomes:
-            self._keeper.drop(outcome.id)
         self._outcomes = []
         self._due = time.monotonic() + settings.FLUSH_SECONDS
 
@@ -120,7 +142,7 @@ def _copied(held: Claim) -> Outcome | None:
     """The results of the image with the same bytes, where they are all that is wanted."""
     wanted = Recipe.from_json(held.recipe).names()
     if held.twin and wanted <= {rendition["name"] for rendition in held.twin["renditions"]}:
-        return Outcome(held.image.id, held.image.attempt, Status.COMPLETED, **held.twin)
+        return Outcome(held.image.id, held.image.lease or 0, Status.COMPLETED, **held.twin)
     return None
 
 
@@ -134,7 +156,7 @@ def _made(held: Claim) -> Outcome:
         renditions = _store(image.key, made)
     return Outcome(
         image.id,
-        image.attempt,
+        image.lease or 0,
         Status.COMPLETED,
         colors=[asdict(color) for color in made.colors],
         placeholder=made.placeholder,
@@ -186,4 +208,6 @@ def _failed(held: Claim, error: ImageFailed) -> Outcome | None:
     logger.info("image failed", extra=fields)
     if not error.permanent and image.attempt < settings.MAX_ATTEMPTS:
         return None
-    return Outcome(image.id, image.attempt, Status.FAILED, error_code=error.code, error_detail=error.detail)
+    return Outcome(
+        image.id, image.lease or 0, Status.FAILED, error_code=error.code, error_detail=error.detail
+    )

@@ -101,7 +101,7 @@ def test_numbers_of_all_workers_add_up_at_any_web_server(api: Api) -> None:
     after = numbers(api)
     assert after["imageapi_images_unfinished{queue=bulk,status=pending}"] == 0
     assert after["imageapi_oldest_unfinished_seconds{queue=interactive,status=processing}"] == 0
-    assert after["imageapi_queue_messages{queue=bulk}"] == 0
+    assert after["imageapi_queue_messages{queue=images}"] == 0
     assert 0 <= after["imageapi_pulse_age_seconds{}"] < 30
     assert {after[f"imageapi_up{{part={part}}}"] for part in ("database", "broker", "counters")} == {1}
 

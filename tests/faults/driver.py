@@ -55,7 +55,7 @@ def find(stack: Stack, is_it: Callable[[psutil.Process], bool]) -> list[psutil.P
 
 def workers(stack: Stack) -> list[psutil.Process]:
     """The main process of the worker that makes pixels, then its pool."""
-    return find(stack, lambda p: "interactive,bulk" in p.cmdline())
+    return find(stack, lambda p: "upkeep,images,derive" in p.cmdline())
 
 
 def web(stack: Stack) -> psutil.Process:
@@ -64,7 +64,7 @@ def web(stack: Stack) -> psutil.Process:
 
 
 def broker(stack: Stack) -> psutil.Process:
-    [server] = find(stack, lambda p: "redis" in p.name())
+    [server] = find(stack, lambda p: p.name() in ("redis-server", "valkey-server"))
     return server
 
 

@@ -30,7 +30,7 @@ def own_api(own_stack: Stack) -> Iterator[Api]:
 
 def workers(stack: Stack) -> list[psutil.Process]:
     """The main process of the worker that makes pixels, then its pool."""
-    found = [p for p in stack.processes() if "interactive,bulk" in p.cmdline()]
+    found = [p for p in stack.processes() if "upkeep,images,derive" in p.cmdline()]
     return sorted(found, key=lambda p: (p.parent() in found, p.pid))
 
 

@@ -1,66 +1,53 @@
-"""Messages whose acknowledgement Redis does not take."""
+"""One variable names the broker, and beat does not fill what nobody empties."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from queue import Empty
+import os
+import subprocess
+import sys
+from typing import Any
 
 import pytest
-from kombu import Connection
-from kombu.transport.virtual import Channel
+from celery import current_app
+from celery.beat import ScheduleEntry
 
-from imageapi.broker import Transport
-from imageapi.celery import app
-from imageapi.up import embedded
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[embedded.Redis]:
-    server = embedded.Redis(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+from imageapi import beat, broker
+from tests.stack import ROOT
 
 
-@pytest.fixture
-def channel(redis: embedded.Redis, tmp_path: Path) -> Iterator[Channel]:
-    url = embedded.redis_url(tmp_path).replace("unix://", "redis+socket://").partition("?")[0]
-    with Connection(url, transport_options={"socket_timeout": 1}) as connection:
-        assert isinstance(connection.transport, Transport)
-        opened = connection.channel()
-        opened.queue_declare("q")
-        opened.basic_qos(prefetch_count=1)
-        yield opened
+def broker_seen_with(**environ: str) -> str:
+    """The broker's address that a new process of the service uses."""
+    code = "from imageapi.celery import app; print(app.connection_for_write().as_uri())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environ}, capture_output=True, check=True
+    )
+    return done.stdout.decode().strip()
 
 
-def take(channel: Channel) -> str:
-    """Sends a message and receives it; its delivery tag."""
-    channel.basic_publish(channel.prepare_message("hello"), exchange="", routing_key="q")
-    message = channel.basic_get("q")
-    assert message is not None
-    channel.qos.append(message, message.delivery_tag)
-    return str(message.delivery_tag)
+def test_celerys_own_variable_does_not_replace_the_broker() -> None:
+    assert broker_seen_with(CELERY_BROKER_URL="amqp://elsewhere//") == broker_seen_with()
+    assert broker_seen_with(IMAGEAPI_BROKER_URL="amqp://guest@mq.example:5673//").startswith(
+        "amqp://guest:**@mq.example:5673"
+    )
 
 
-def test_celery_uses_it() -> None:
-    assert isinstance(app.connection_for_read().transport, Transport)
+def test_the_variables_that_are_not_read_are_named() -> None:
+    environ = {"CELERY_BROKER_URL": "redis://a", "REDIS_URL": "redis://b"}
+    assert broker.forget_celerys_own(environ) == ["CELERY_BROKER_URL"]
+    assert environ == {"REDIS_URL": "redis://b"}
 
 
-@pytest.mark.parametrize("settle", ["basic_ack", "basic_reject"])
-def test_a_message_counts_no_more_once_it_is_settled(channel: Channel, settle: str) -> None:
-    tag = take(channel)
-    assert not channel.qos.can_consume()
-    getattr(channel, settle)(tag)
-    assert channel.qos.can_consume()
-
-
-@pytest.mark.parametrize("settle", ["basic_ack", "basic_reject"])
-def test_nor_does_it_where_redis_is_away(redis: embedded.Redis, channel: Channel, settle: str) -> None:
-    tag = take(channel)
-    redis.stop()
-    getattr(channel, settle)(tag)
-    assert channel.qos.can_consume()
-    redis.start()
-    with pytest.raises(Empty):
-        channel._get("q")  # it was taken from the queue; only its acknowledgement is missing
+@pytest.mark.usefixtures("servers")
+def test_a_queue_that_nobody_empties_does_not_grow_by_beat(tmp_path: Any) -> None:
+    with current_app.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        channel.queue_declare("upkeep", durable=True, auto_delete=False)
+        channel.queue_purge("upkeep")
+        scheduler = beat.Scheduler(current_app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
+        entry = ScheduleEntry(
+            name="sweep", task="sweep", schedule=2.0, options={"expires": 4}, app=current_app
+        )
+        for _ in range(100):
+            scheduler.apply_async(entry, advance=False)
+        assert channel.queue_declare("upkeep", durable=True, auto_delete=False).message_count == 20
+        channel.queue_purge("upkeep")

@@ -14,22 +14,21 @@ from processing.jobs import lifecycle
 from processing.ledger import EVENT_IMAGES, Outcome, settle
 from processing.models import Event, Image, ImageHue, Job, Status
 from processing.news.representations import event_frame
-from processing.queue.claims import claim
-from tests.cast import RECIPE, new_image, person, submitted
+from tests.cast import RECIPE, held, new_image, person, submitted
 
 pytestmark = pytest.mark.django_db
 
 
 def completed(image: Image, **values: Any) -> Outcome:
-    return Outcome(image.id, image.attempt, Status.COMPLETED, **values)
+    return Outcome(image.id, image.lease or 0, Status.COMPLETED, **values)
 
 
 def failed(image: Image, code: str = "truncated") -> Outcome:
-    return Outcome(image.id, image.attempt, Status.FAILED, error_code=code, error_detail="It ends early.")
+    return Outcome(image.id, image.lease or 0, Status.FAILED, error_code=code, error_detail="It ends early.")
 
 
 def claimed(images: list[Image]) -> list[Image]:
-    return [held.image for held in claim([image.id for image in images])]
+    return [held.image for held in held(images)]
 
 
 def test_the_last_image_finishes_the_job_and_tells_it_once() -> None:
@@ -58,14 +57,14 @@ def test_the_last_image_finishes_the_job_and_tells_it_once() -> None:
 )
 def test_the_jobs_status_follows_from_its_images(statuses: list[Status], expected: str) -> None:
     job, images = submitted(person("alice"), len(statuses))
-    settle([Outcome(i.id, i.attempt, s) for i, s in zip(claimed(images), statuses, strict=True)])
+    settle([Outcome(i.id, i.lease or 0, s) for i, s in zip(claimed(images), statuses, strict=True)])
     assert Job.objects.get(id=job.id).status == expected
 
 
 def test_a_worker_that_comes_late_changes_nothing() -> None:
     job, images = submitted(person("alice"), 1)
     held = claimed(images)[0]
-    Image.objects.update(attempt=2)  # another took it over
+    Image.objects.update(lease=0)  # another took it over
     assert settle([completed(held)]) == []
     job.refresh_from_db()
     assert (job.completed, job.seq) == (0, 0)
@@ -106,7 +105,7 @@ def test_hues_of_completed_images_are_indexed_greys_are_not() -> None:
     _, images = submitted(alice, 2)
     one, two = claimed(images)
     colors = [{"hex": "#ff0000", "hue": 0, "share": 0.5}, {"hex": "#888888", "hue": None, "share": 0.5}]
-    settle([completed(one, colors=colors), Outcome(two.id, two.attempt, Status.FAILED, colors=colors)])
+    settle([completed(one, colors=colors), Outcome(two.id, two.lease or 0, Status.FAILED, colors=colors)])
     assert list(ImageHue.objects.values_list("owner_id", "hue", "image_id")) == [(alice.id, 0, one.id)]
 
 

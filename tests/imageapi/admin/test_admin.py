@@ -16,8 +16,7 @@ from processing.files import link_permits
 from processing.ledger import Outcome, settle
 from processing.models import Delivery, Image, Job, Status
 from processing.plumbing.uuid7 import uuid7
-from processing.queue.claims import claim
-from tests.cast import person, submitted
+from tests.cast import held, person, submitted
 from tests.drawing import photo
 from tests.keeping import made, taken_in
 
@@ -134,12 +133,7 @@ def test_an_image_is_found_by_name_and_checksum(admin: Client) -> None:
 
 def test_failed_images_are_sent_again_one_by_one(admin: Client) -> None:
     job, images = submitted(person("alice"), 3)
-    settle(
-        [
-            Outcome(held.image.id, 1, Status.FAILED, "timeout")
-            for held in claim([image.id for image in images])
-        ]
-    )
+    settle([Outcome(c.image.id, c.image.lease or 0, Status.FAILED, "timeout") for c in held(images)])
     page = acted(admin, "image", "retry", images[0], images[1])
     assert "2 images sent again" in page
     statuses = list(job.images.order_by("index").values_list("status", flat=True))

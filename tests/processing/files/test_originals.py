@@ -16,9 +16,8 @@ from processing.files import discards, originals, storage
 from processing.ledger import Outcome, settle
 from processing.models import Discard, Image, Status
 from processing.plumbing.circuit_breaker import Fuse
-from processing.queue.claims import claim
 from processing.upkeep import sweeper
-from tests.cast import person
+from tests.cast import held, person
 from tests.drawing import photo
 from tests.keeping import counted_bytes, files, fresh, kept_bytes, made, taken_in
 
@@ -62,9 +61,9 @@ def test_the_sweeper_finishes_what_failed_after_the_commit(monkeypatch: pytest.M
 
     alice = person("alice", "Basic")
     pending = taken_in(alice, PHOTO)
-    [held] = claim([pending[0].id])
+    [taken] = held([pending[0]])
     monkeypatch.setattr(ledger, "remove_unkept", fail)
-    settle([Outcome(held.image.id, held.image.attempt, Status.COMPLETED)])
+    settle([Outcome(taken.image.id, taken.image.lease or 0, Status.COMPLETED)])
     assert original(pending[0]) in files("originals")
     sweeper.sweep()
     [image] = fresh(pending)
@@ -89,8 +88,8 @@ def test_the_sweeper_removes_a_file_whose_remover_was_killed() -> None:
 def test_a_failed_images_original_stays_for_another_try() -> None:
     alice = person("alice", "Basic")
     pending = taken_in(alice, PHOTO)
-    [held] = claim([pending[0].id])
-    settled = settle([Outcome(held.image.id, held.image.attempt, Status.FAILED, error_code="timeout")])
+    [taken] = held([pending[0]])
+    settled = settle([Outcome(taken.image.id, taken.image.lease or 0, Status.FAILED, error_code="timeout")])
     assert originals.remove_unkept(settled) == 0
     sweeper.sweep()
     assert original(pending[0]) in files("originals")
@@ -100,11 +99,11 @@ def test_a_failed_images_original_stays_for_another_try() -> None:
 def test_a_duplicate_under_way_keeps_the_file_they_share() -> None:
     alice = person("alice", "Basic")
     first = taken_in(alice, PHOTO)
-    [held] = claim([first[0].id])
+    [taken] = held([first[0]])
     give_plan(alice, "Premium")
     second = taken_in(alice, PHOTO)
     assert second[0].duplicate_of_id == first[0].id
-    settled = settle([Outcome(held.image.id, held.image.attempt, Status.COMPLETED)])
+    settled = settle([Outcome(taken.image.id, taken.image.lease or 0, Status.COMPLETED)])
     assert [image.id for image in settled] == [first[0].id], (
         "the second wants more than the first's job makes"
     )

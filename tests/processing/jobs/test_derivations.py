@@ -13,8 +13,9 @@ from processing.imaging import Recipe
 from processing.jobs import derivations, lifecycle
 from processing.models import Derivation, Event, Image, Job
 from processing.news.representations import event_frame
+from processing.queue.leases import release
 from processing.worker import derive as deriving
-from tests.cast import person
+from tests.cast import held, person
 from tests.drawing import photo
 from tests.keeping import counted_bytes, files, fresh, made, taken_in
 
@@ -152,11 +153,13 @@ def test_an_image_without_its_file_fails_alone(alice: User) -> None:
 
 def test_an_unfinished_image_is_waited_for(alice: User) -> None:
     pending = taken_in(alice, photo(1, 500, 450))
+    [taken] = held(pending)  # where it can't be made first
     job, rows = derived(alice)
     work(rows)
     job.refresh_from_db()
     rows[0].refresh_from_db()
     assert (rows[0].status, rows[0].attempt, job.completed) == ("pending", 0, 0)
+    release(taken.image.lease or 0, counted=False)
     made(pending)
     work(rows)
     [image] = fresh(pending)

@@ -44,7 +44,7 @@ def test_every_value_comes_back_as_it_was(job: Job, count: int) -> None:
             job,
             index,
             name=f'"{index}" \\ \U0001f600 %s \' é',
-            sent_at=now + timedelta(microseconds=index) if index % 3 else None,
+            lease_until=now + timedelta(microseconds=index) if index % 3 else None,
             keeps_original=bool(index % 2),
             colors=[{"hex": "#ff0000", "hue": index % 360, "share": 0.5}] if index % 5 else [],
             uploaded_at=now,
@@ -57,7 +57,8 @@ def test_every_value_comes_back_as_it_was(job: Job, count: int) -> None:
         insert(rows)
     assert len(queries) == 1
     assert written(rows) == [model_to_dict(row) for row in rows]
-    assert [row.sent_at for row in Image.objects.filter(job=job).order_by("id")] == [r.sent_at for r in rows]
+    found = Image.objects.filter(job=job).order_by("id")
+    assert [row.lease_until for row in found] == [row.lease_until for row in rows]
 
 
 def test_a_default_of_the_database_is_used(job: Job) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
@@ -18,11 +17,9 @@ from processing.jobs import lifecycle
 from processing.jobs.canvases import Asked, start
 from processing.ledger import Outcome, settle
 from processing.models import Event, Image, Job, Status
-from processing.plumbing.uuid7 import uuid7
-from processing.queue import canvas_turns, dispatch
-from processing.queue.claims import claim
+from processing.queue import canvas_turns
 from processing.upkeep import sweeper
-from tests.cast import RECIPE, person
+from tests.cast import RECIPE, held, person
 
 pytestmark = pytest.mark.django_db
 
@@ -34,27 +31,13 @@ def started(granular: int = 20) -> tuple[Job, list[Image]]:
 
 def turn_of(job: Job) -> list[int]:
     """The indexes of the snapshots that a worker may have been told of, unfinished ones only."""
-    free = job.images.filter(status__in=["pending", "processing"]).exclude(sent_at=canvas_turns.HELD)
+    free = job.images.filter(status__in=["pending", "processing"]).exclude(waits="turn")
     return sorted(free.values_list("index", flat=True))
 
 
-@contextmanager
-def send_to_bulk() -> Iterator[None]:
-    """A queue with one message that nobody takes."""
-    with current_app.connection_for_write() as broker:
-        channel: Any = broker.channel()
-        for queue in dispatch.ALL_QUEUES:
-            channel.queue_purge(queue)
-        dispatch.send([[uuid7()]], dispatch.BULK)
-        try:
-            yield
-        finally:
-            channel.queue_purge(dispatch.BULK)
-
-
 def finished(image: Image, status: Status = Status.COMPLETED) -> None:
-    [held] = claim([image.id])
-    settle([Outcome(image.id, held.image.attempt, status)])
+    [taken] = held([image])
+    settle([Outcome(image.id, taken.image.lease or 0, status)])
 
 
 def test_all_snapshots_are_there_from_the_start_and_one_has_its_turn() -> None:
@@ -78,7 +61,7 @@ def test_the_turn_goes_on_in_order_to_the_end() -> None:
 def test_no_second_turn_while_one_is_under_way() -> None:
     job, images = started()
     assert canvas_turns.give([job.id]) == 0
-    claim([images[0].id])
+    held([images[0]])
     assert canvas_turns.give([job.id]) == 0
     assert turn_of(job) == [0]
 
@@ -92,21 +75,10 @@ def test_a_failed_snapshot_passes_the_turn_on() -> None:
 
 def test_the_sweeper_leaves_alone_whose_turn_has_not_come() -> None:
     job, images = started()
-    claim([images[0].id])
+    held([images[0]])
     sweeper.sweep()
     assert turn_of(job) == [0]
-    assert set(job.images.filter(index__gt=0).values_list("sent_at", flat=True)) == {canvas_turns.HELD}
-
-
-def test_a_snapshot_in_a_long_queue_is_not_sent_again_and_again() -> None:
-    job, images = started()
-    minutes_ago = timezone.now() - timedelta(minutes=2)
-    Image.objects.filter(id=images[0].id).update(sent_at=minutes_ago)
-    with send_to_bulk():
-        sweeper.send_forgotten()
-        assert job.images.get(index=0).sent_at == minutes_ago
-    sweeper.send_forgotten()
-    assert job.images.get(index=0).sent_at != minutes_ago
+    assert set(job.images.filter(index__gt=0).values_list("waits", flat=True)) == {"turn"}
 
 
 def test_the_sweeper_passes_on_a_turn_that_a_killed_worker_kept() -> None:
@@ -118,9 +90,10 @@ def test_the_sweeper_passes_on_a_turn_that_a_killed_worker_kept() -> None:
 
 def test_a_snapshot_given_up_passes_the_turn_on() -> None:
     job, images = started()
-    claim([images[0].id])
+    held([images[0]])
     past = timezone.now() - timedelta(minutes=1)
-    Image.objects.filter(id=images[0].id).update(lease_until=past, attempt=settings.MAX_ATTEMPTS)
+    tried = settings.MAX_ATTEMPTS - 1
+    Image.objects.filter(id=images[0].id).update(lease_until=past, alone=True, attempt=tried)
     sweeper.sweep()
     images[0].refresh_from_db()
     assert (images[0].status, images[0].error_code) == ("failed", "worker_crashed")
@@ -131,10 +104,10 @@ def test_cancel_aborts_all_whose_turn_has_not_come() -> None:
     job, images = started()
     finished(images[0])
     canvas_turns.give([job.id])
-    claim([images[1].id])
+    [taken] = held([images[1]])
     assert lifecycle.cancel(job) == 3
     assert canvas_turns.give([job.id]) == 0
-    settle([Outcome(images[1].id, 1, Status.COMPLETED)])
+    settle([Outcome(images[1].id, taken.image.lease or 0, Status.COMPLETED)])
     job.refresh_from_db()
     assert (job.status, job.completed, job.aborted) == ("aborted", 2, 3)
     assert job.finished_at

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from celery import current_app
-from django.conf import settings
 from django.utils import timezone
 
-from processing.models import Image, Job, Pulse
+from processing.jobs import lifecycle
+from processing.models import Image, Pulse
 from processing.queue import dispatch
-from processing.queue.claims import claim
 from processing.upkeep import sweeper
-from tests.cast import person, submitted
+from tests.cast import held, person, submitted
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def queues(servers: None) -> Iterator[None]:
-    """Empty queues on the real broker, before and after."""
+    """Empty queues on the real broker, and no bell hanging, before and after."""
     purge()
     yield
     purge()
@@ -29,88 +29,64 @@ def queues(servers: None) -> Iterator[None]:
 
 def purge() -> None:
     with current_app.connection_for_write() as broker:
-        for name in dispatch.ALL_QUEUES:
-            broker.default_channel.queue_purge(name)
+        channel: Any = broker.default_channel
+        for name in dispatch.QUEUES:
+            channel.queue_declare(name)
+            channel.queue_purge(name)
+    for task in (dispatch.WORK_TASK, dispatch.FETCH_TASK):
+        dispatch.answered(task)
 
 
 def waiting(queue: str) -> int:
     with current_app.connection_for_write() as broker:
-        return broker.default_channel.queue_declare(queue).message_count
+        channel: Any = broker.default_channel
+        return int(channel.queue_declare(queue).message_count)
 
 
-def age(images: list[Image], **values: object) -> None:
-    Image.objects.filter(id__in=[image.id for image in images]).update(**values)
+def test_many_images_ring_once_until_somebody_answers() -> None:
+    for _ in range(5):
+        dispatch.wake()
+    assert waiting("images") == 1
+    dispatch.answered()
+    dispatch.wake()
+    assert waiting("images") == 2
 
 
-def ago(seconds: float) -> object:
-    return timezone.now() - timedelta(seconds=seconds)
-
-
-def test_an_image_whose_message_was_lost_is_sent_again() -> None:
-    _, images = submitted(person("alice"), 2)
-    age(images, sent_at=ago(60))
-    assert sweeper.send_forgotten() == 2
-    assert waiting("bulk") == 1
-
-
-def test_one_that_was_just_sent_is_left_to_its_worker() -> None:
+def test_a_bell_that_was_lost_is_rung_again() -> None:
     submitted(person("alice"), 2)
-    assert sweeper.send_forgotten() == 0
+    dispatch.wake()
+    with current_app.connection_for_write() as broker:
+        broker.default_channel.queue_purge("images")
+    dispatch.wake()
+    assert waiting("images") == 0, "it seems to ring"
+    sweeper.sweep()
+    assert waiting("images") == 1
 
 
-def test_with_a_long_queue_waiting_is_not_forgotten() -> None:
-    _, images = submitted(person("alice"), 2)
-    age(images, sent_at=ago(60))
-    dispatch.send([[images[0].id]], "bulk")
-    assert sweeper.send_forgotten() == 0
-
-
-def test_one_that_was_never_sent_goes_at_once() -> None:
-    _, images = submitted(person("alice"), 1, "multi")
-    age(images, sent_at=None)
-    assert sweeper.send_forgotten() == 1
-    assert waiting("interactive") == 1
-
-
-def test_those_that_were_tried_before_go_alone() -> None:
-    _, images = submitted(person("alice"), 5)
-    claim([image.id for image in images])
-    age(images, lease_until=ago(60), sent_at=ago(60))
-    assert sweeper.send_forgotten() == 5
-    assert waiting("bulk") == 5
-
-
-def test_a_round_does_not_send_what_the_last_one_sent() -> None:
+def test_nobody_is_woken_for_what_waits_for_something_else() -> None:
     _, images = submitted(person("alice"), 3)
-    age(images, sent_at=ago(60))
-    assert sweeper.send_forgotten() == 3
-    assert sweeper.send_forgotten() == 0
+    later = timezone.now() + timedelta(hours=1)
+    Image.objects.filter(id=images[0].id).update(lease_until=later)
+    Image.objects.filter(id=images[1].id).update(waits="turn", index=99)
+    held([images[2]])
+    sweeper.wake_workers()
+    assert waiting("images") == 0
 
 
-def test_an_image_that_waits_for_its_twin_is_not_sent() -> None:
+def test_an_image_that_waits_for_its_twin_is_freed_where_that_comes_to_nothing() -> None:
     alice = person("alice")
-    submitted(alice, 1)
-    _, twins = submitted(alice, 1)
-    assert twins[0].duplicate_of_id is not None
-    age(twins, sent_at=None)
-    assert sweeper.send_forgotten() == 0
-
-
-def test_an_image_that_took_three_workers_with_it_fails_and_the_job_ends() -> None:
-    job, images = submitted(person("alice"), 1)
-    for _ in range(settings.MAX_ATTEMPTS):
-        claim([images[0].id])
-        age(images, lease_until=ago(60))
-    assert sweeper.give_up() == 1
-    image = Image.objects.get(id=images[0].id)
-    assert (image.status, image.error_code) == ("failed", "worker_crashed")
-    assert Job.objects.get(id=job.id).status == "failed"
+    job, _ = submitted(alice, 1)
+    _, [twin] = submitted(alice, 1)
+    assert (twin.waits, sweeper.free_twins()) == ("twin", 0)
+    lifecycle.cancel(job)
+    assert sweeper.free_twins() == 1
+    assert [each.image.id for each in held([twin])] == [twin.id]
 
 
 def test_one_with_tries_left_is_not_given_up() -> None:
     _, images = submitted(person("alice"), 1)
-    claim([images[0].id])
-    age(images, lease_until=ago(60))
+    held(images)
+    Image.objects.update(lease_until=timezone.now() - timedelta(minutes=1))
     assert sweeper.give_up() == 0
 
 

@@ -12,11 +12,10 @@ from drf_spectacular.generators import SchemaGenerator
 from processing.jobs import deletion, lifecycle
 from processing.ledger import Outcome, settle
 from processing.models import Delivery, Status
-from processing.queue.claims import claim
 from processing.webhooks import endpoints, outbox
 from processing.webhooks.events import EVENTS, TEST
 from processing.webhooks.sending import headers
-from tests.cast import RECIPE, new_image, person
+from tests.cast import RECIPE, held, new_image, person
 
 HOOK = "https://example.com/hook"
 _CHECKED = jsonschema.Draft202012Validator.FORMAT_CHECKER
@@ -33,10 +32,10 @@ def written(db: None) -> list[Delivery]:
     owner = person("alice")
     endpoint = endpoints.register(owner.id, HOOK, list(EVENTS))
     _, images = lifecycle.submit(owner.id, "batch", RECIPE, [new_image(0), new_image(1)], webhook_url=HOOK)
-    first, second = (held.image for held in claim([image.id for image in images]))
+    first, second = (taken.image for taken in held(images))
     truncated = {"error_code": "truncated", "error_detail": "The file ends early."}
-    settle([Outcome(first.id, first.attempt, Status.COMPLETED)])
-    settle([Outcome(second.id, second.attempt, Status.FAILED, **truncated)])
+    settle([Outcome(first.id, first.lease or 0, Status.COMPLETED)])
+    settle([Outcome(second.id, second.lease or 0, Status.FAILED, **truncated)])
     deletion.delete_all([first.id])
     deletion.restore_all([first.id])
     outbox.test(endpoint)

@@ -136,6 +136,17 @@ COMPONENTS: dict[str, Shape] = {
             "finished_at": {**TIME, "type": ["string", "null"]},
             "seq": {**COUNT, "description": "The number of the last event."},
             "webhook_url": {"type": ["string", "null"]},
+            "ahead": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "Images that will be worked on before this job's next one; null where it is "
+                "finished, and wherever the job is not asked for by itself.",
+            },
+            "eta_seconds": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "description": "Until it is done, at the rate of the last minute; null where unknown.",
+            },
         },
         description="`completed + failed + aborted` equals `total` exactly when `finished_at` is set.",
     ),

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from processing.jobs import lifecycle
 from processing.models import Image, Job
 from processing.news.representations import image_shape, job_shape
+from processing.queue.outlook import outlook
 from uploads.api.authentication import account
 from uploads.api.conditions import unless_needless
 from uploads.api.pagination import page
@@ -42,8 +43,11 @@ class JobListView(APIView):
 class JobView(APIView):
     def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
         job = own_job(request, job_id)
-        etag = f'"{job.seq}-{job.status}"'
-        response = Response(job_shape(job), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+        seen = outlook(job)
+        etag = f'"{job.seq}-{job.status}-{seen.ahead}-{seen.eta_seconds}"'
+        response = Response(
+            job_shape(job, outlook=seen), headers={"ETag": etag, "Cache-Control": "private, no-cache"}
+        )
         if not job.finished_at:
             response["Retry-After"] = "1"
         return unless_needless(request._request, etag, response) or response

@@ -1,0 +1,108 @@
+"""Each way of sending the same photos, beside our own pixels bare in a pool of as many processes.
+
+And beside plain Pillow.
+
+Wall time, client included, in turn, medians of three rounds.
+"""
+
+from __future__ import annotations
+
+import http.client
+import multiprocessing.pool
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from benchmarks import own, plain
+from benchmarks.client import connect, distinct, finish, photos, upload
+from benchmarks.home import new_home
+from benchmarks.table import show
+from tests.stack import Stack
+
+WORKERS, ROUNDS, CLIENTS, REQUEST = 2, 3, 8, 100
+SIZES = {"800x1200": (800, 1200, 300), "18 MP": (5184, 3456, 16)}
+
+
+def run() -> None:
+    env = {"IMAGEAPI_WORKERS": str(WORKERS), "LOG_LEVEL": "WARNING"}
+    with Stack(new_home(), env) as stack, multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
+        rows = [row for name, size in SIZES.items() for row in _measure(name, stack, pool, size)]
+    show(["photos", "way", "s", "own chain s", "ratio (min-max)", "to plain Pillow"], rows)
+
+
+def _measure(
+    name: str, stack: Stack, pool: multiprocessing.pool.Pool, size: tuple[int, int, int]
+) -> list[list[str]]:
+    width, height, count = size
+    drawn = photos(min(count, 40), width, height)
+    ways: dict[str, Callable[[Stack, Sequence[bytes]], float]] = {
+        "batch": _batch,
+        "multi": _multi,
+        f"single, {CLIENTS} clients": _single,
+    }
+    for warm in ways.values():
+        warm(stack, distinct(drawn, 8, f"warm{warm.__name__}"))
+    own.seconds(pool, drawn[:8])
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    bare, pillow = [], []
+    for turn in range(ROUNDS):
+        bare.append(own.seconds(pool, distinct(drawn, count, "")))
+        pillow.append(plain.seconds(pool, distinct(drawn, count, "")))
+        for way, act in ways.items():
+            taken[way].append(act(stack, distinct(drawn, count, f"{name}{way}{turn}")))
+    return [_row(name, way, times, bare, pillow) for way, times in taken.items()]
+
+
+def _row(name: str, way: str, times: list[float], bare: list[float], pillow: list[float]) -> list[str]:
+    ratios = [a / b for a, b in zip(times, bare, strict=True)]
+    plainly = statistics.median(a / b for a, b in zip(times, pillow, strict=True))
+    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+    return [
+        name,
+        way,
+        f"{statistics.median(times):.2f}",
+        f"{statistics.median(bare):.2f}",
+        spread,
+        f"{plainly:.2f}",
+    ]
+
+
+def _batch(stack: Stack, files: Sequence[bytes]) -> float:
+    return _in_requests(stack, "/api/async/batch/upload", files)
+
+
+def _multi(stack: Stack, files: Sequence[bytes]) -> float:
+    return _in_requests(stack, "/api/async/upload", files)
+
+
+def _in_requests(stack: Stack, path: str, files: Sequence[bytes]) -> float:
+    started = time.perf_counter()
+    with connect(stack) as client:
+        starts = range(0, len(files), REQUEST)
+        for job in [upload(client, path, files[start : start + REQUEST]) for start in starts]:
+            finish(stack, job)
+    return time.perf_counter() - started
+
+
+def _single(stack: Stack, files: Sequence[bytes]) -> float:
+    """Each client sends its part one after another; bodies are put together before the clock runs."""
+    with connect(stack) as client:
+        requests = [
+            client.build_request("POST", "/api/upload", files=[("image", ("a.jpg", data))]) for data in files
+        ]
+        ready = [(request.read(), dict(request.headers)) for request in requests]
+
+    def send(part: Sequence[tuple[bytes, dict[str, str]]]) -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", stack.port)) as bare:
+            for body, headers in part:
+                bare.request("POST", "/api/upload", body, headers)
+                answer = bare.getresponse()
+                text = answer.read()
+                assert answer.status == 200, text
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(send, [ready[n::CLIENTS] for n in range(CLIENTS)]))
+    return time.perf_counter() - started

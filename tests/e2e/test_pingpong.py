@@ -103,7 +103,7 @@ PROBLEMS: list[tuple[dict[str, Any], int, str]] = [
     ({}, 400, "required"),
     ({"data": {"other": "1"}}, 400, "required"),
     ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "parse_error"),
-    ({"content": b"[" * 60_000, "headers": {"Content-Type": "application/json"}}, 400, "parse_error"),
+    ({"content": b"[" * 60_000, "headers": {"Content-Type": "application/json"}}, 413, "too_many_items"),
     ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "malformed_multipart"),
     ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415, "unsupported_media_type"),
     ({"json": {"file": text(b"hello")}}, 422, "unsupported_format"),

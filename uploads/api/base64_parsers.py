@@ -14,24 +14,26 @@ from django.http.multipartparser import Parser as Parts
 from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
+from uploads.api.json_body import JsonLimits, bounded
 from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-_PREFIX = re.compile(rb"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+PREFIX = re.compile(rb"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
 # A form that did not escape its plus signs sends spaces; RFC 4648, section 5, has another alphabet for URLs.
-_ALPHABET = bytes.maketrans(b" -_", b"++/")
-_LINE_ENDS = b"\r\n\t"
+ALPHABET = bytes.maketrans(b" -_", b"++/")
+LINE_ENDS = b"\r\n\t"
 _MOST_FIELDS = 100
+_LIMITS = JsonLimits(size=100 * 1024 * 1024, items=_MOST_FIELDS)
 
 
 def decoded(text: str | bytes, attr: str) -> bytes:
     """The bytes behind base64, also in a data URL, in lines, or without its padding. Raises Refused."""
     try:
         raw = text.encode("ascii") if isinstance(text, str) else text
-        raw = raw[found.end() :] if (found := _PREFIX.match(raw)) else raw
-        raw = raw.strip().translate(_ALPHABET, _LINE_ENDS).rstrip(b"=")
+        raw = raw[found.end() :] if (found := PREFIX.match(raw)) else raw
+        raw = raw.strip().translate(ALPHABET, LINE_ENDS).rstrip(b"=")
         return base64.b64decode(raw + b"=" * (-len(raw) % 4), validate=True)
     except (ValueError, binascii.Error) as error:
         detail = f"`{attr}` is not base64 (RFC 4648)."
@@ -51,7 +53,7 @@ class LongJsonParser(BaseParser):
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
-            return json.loads(stream.read())
+            return json.loads(bounded(stream.read(), _LIMITS))
         except (ValueError, RecursionError) as error:
             raise Refused(400, "parse_error", "The body is not JSON (RFC 8259).") from error
 
@@ -72,6 +74,12 @@ class LongFieldsParser(BaseParser):
 
 
 def _parts(stream: Any, boundary: bytes) -> Iterator[tuple[str, bytes]]:
+    for name, content in opened_parts(stream, boundary):
+        yield name, b"".join(content)
+
+
+def opened_parts(stream: Any, boundary: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Each part's name with its content, in pieces. Raises MultiPartParserError, ValueError, Refused."""
     if not boundary:
         raise MultiPartParserError
     parts = Parts(LazyStream(ChunkIter(stream)), boundary)
@@ -80,7 +88,7 @@ def _parts(stream: Any, boundary: bytes) -> Iterator[tuple[str, bytes]]:
             raise Refused(413, "too_many_fields", f"This form may have {_MOST_FIELDS} fields; it has more.")
         if kind != RAW:  # the closing boundary, or a part that names no field
             _value, parameters = headers["content-disposition"]
-            yield cast("bytes", parameters.get("name", b"")).decode(), b"".join(content)
+            yield cast("bytes", parameters.get("name", b"")).decode(), content
 
 
 class LongFormParser(BaseParser):
@@ -99,10 +107,10 @@ class LongFormParser(BaseParser):
         if len(fields) > _MOST_FIELDS:
             raise Refused(413, "too_many_fields", f"This form may have {_MOST_FIELDS} fields; it has more.")
         pairs = (field.partition(b"=") for field in fields)
-        return {unquote_to_bytes(name).decode("utf-8", "replace"): _unescaped(v) for name, _, v in pairs}
+        return {unquote_to_bytes(name).decode("utf-8", "replace"): unescaped(v) for name, _, v in pairs}
 
 
-def _unescaped(value: bytes) -> bytes:
+def unescaped(value: bytes) -> bytes:
     for escape, character in ((b"%2B", b"+"), (b"%2F", b"/"), (b"%3D", b"=")):
         value = value.replace(escape, character).replace(escape.lower(), character)
     return unquote_to_bytes(value)

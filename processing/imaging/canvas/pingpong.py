@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from processing.imaging.reading.probe import opened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from PIL import Image
+
 _BAND = 1 << 16
 # Guesses at an unused colour before all of them are looked through: of a canvas that has used three quarters
 # of all colours, one in a hundred million gets that far.
@@ -27,10 +29,10 @@ _ANY = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A canvas after one step: `data` is None where nothing was left to colour."""
+class Counted:
+    """A canvas after one step; unchanged where nothing was left to colour."""
 
-    data: bytes | None
+    is_changed: bool
     coloured: int
     pixels: int
 
@@ -40,18 +42,33 @@ class Step:
         return 100 * self.coloured / self.pixels
 
 
+@dataclass(frozen=True, slots=True)
+class Step(Counted):
+    """The same with the PNG: `data` is None where nothing was left to colour."""
+
+    data: bytes | None
+
+
 def pixels_claimed(data: bytes) -> int:
     """How many pixels the header of a PNG speaks of, nothing else looked at."""
     return int.from_bytes(data[16:20]) * int.from_bytes(data[20:24])
 
 
 def one_more(data: bytes, rng: np.random.Generator) -> Step:
+    """`one_more_between`, with all of it in memory."""
+    out = io.BytesIO()
+    step = one_more_between(io.BytesIO(data), out, rng)
+    return Step(step.is_changed, step.coloured, step.pixels, out.getvalue() if step.is_changed else None)
+
+
+def one_more_between(file: BinaryIO, out: BinaryIO, rng: np.random.Generator) -> Counted:
     """Colours one white pixel, picked at random, with a random colour that the canvas does not have yet.
 
-    White itself is given last of all, when no other colour is left. Time and memory go with the pixels.
+    Reads a PNG from `file` (seekable), writes the one after the step to `out`. White itself is given last of
+    all, when no other colour is left. Time and memory go with the pixels, 7 bytes for each at most.
     Raises ImageFailed: unsupported_format, canvas_too_large, truncated, undecodable.
     """
-    pixels = _decoded(data)
+    pixels = _decoded(file)
     height, width, _ = pixels.shape
     used = np.zeros(COLORS, np.bool_)  # pages that nobody touches take no memory
     used[WHITE] = True
@@ -61,25 +78,36 @@ def one_more(data: bytes, rng: np.random.Generator) -> Step:
         white_in_row[top : top + len(colors)] = np.count_nonzero(colors == WHITE, axis=1)
     white = int(white_in_row.sum())
     if not white:
-        return Step(None, width * height, width * height)
+        return Counted(False, width * height, width * height)
     row, column = _nth_white(pixels, white_in_row, int(rng.integers(white)))
     color = _unused(used, rng)
     pixels[row, column] = (color >> 16, color >> 8 & 0xFF, color & 0xFF)
-    return Step(_encoded(pixels), width * height - white + 1, width * height)
+    _encode(pixels, out)
+    return Counted(True, width * height - white + 1, width * height)
 
 
-def _decoded(data: bytes) -> np.ndarray:
+def _decoded(file: BinaryIO) -> np.ndarray:
     """(height, width, 3) uint8, ours to write to; what is transparent is white."""
-    if not data.startswith(SIGNATURE):
+    if file.read(len(SIGNATURE)) != SIGNATURE:
         raise ImageFailed("unsupported_format", "This is not a PNG.")
-    file = io.BytesIO(data)
+    file.seek(0)
     with decoder_faults(file), opened(file, max_pixels=_ANY) as found:
         image = found.image
         if max(image.size) > MAX_SIDE:
             detail = f"The canvas has {image.width} x {image.height} px; allowed are {MAX_SIDE} x {MAX_SIDE}."
             raise ImageFailed("canvas_too_large", detail)
-        flat, _alpha = flatten(load(image, found.file))
-        return np.array(flat if flat.mode == "RGB" else flat.convert("RGB"))
+        return _flattened(load(image, found.file))
+
+
+def _flattened(image: Image.Image) -> np.ndarray:
+    """A few rows at a time: no second picture of the canvas' size is ever made but the result."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    step = max(1, _BAND // image.width)
+    for top in range(0, image.height, step):
+        band = image.crop((0, top, image.width, min(top + step, image.height)))
+        flat, _alpha = flatten(band)
+        pixels[top : top + band.height] = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
+    return pixels
 
 
 def _packed(pixels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -109,9 +137,7 @@ def _unused(used: np.ndarray, rng: np.random.Generator) -> int:
     return int(rng.choice(free)) if free.size else WHITE
 
 
-def _encoded(pixels: np.ndarray) -> bytes:
+def _encode(pixels: np.ndarray, out: BinaryIO) -> None:
     height, width, _ = pixels.shape
     step = max(1, _BAND // width)
-    out = io.BytesIO()
     write_png(out, width, height, (pixels[top : top + step] for top in range(0, height, step)))
-    return out.getvalue()

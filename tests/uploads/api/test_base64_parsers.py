@@ -106,11 +106,18 @@ def test_a_form_of_a_hundred_and_one_fields_is_refused(parser: Any, body: bytes)
     assert (caught.value.status_code, caught.value.code) == (413, "too_many_fields")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b'{"file": "' + b"A" * 10])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\x00", b"[" * 9, b'{"file": "' + b"A" * 10])
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(Refused) as caught:
         LongJsonParser().parse(io.BytesIO(body))
     assert caught.value.code == "parse_error"
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"{}," * 1_000_000])
+def test_json_that_is_no_field_is_refused_before_it_is_parsed(body: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        LongJsonParser().parse(io.BytesIO(body))
+    assert caught.value.code == "too_many_items"
 
 
 def test_json_may_be_longer_than_django_lets_it() -> None:

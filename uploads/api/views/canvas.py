@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
@@ -25,6 +26,8 @@ from processing.news.representations import job_shape
 from uploads.api.authentication import account
 from uploads.api.base64_parsers import LongFieldsParser, LongFormParser, LongJsonParser, decoded
 from uploads.api.json_body import JSONBody
+from uploads.api.pingpong.elsewhere import answer, one_more_elsewhere
+from uploads.api.pingpong.large_field import LargeFieldsParser, LargeFormParser, LargeJsonParser
 from uploads.intake import idempotency
 from uploads.intake.refusals import Refused
 from uploads.intake.webhook_urls import checked_webhook_url
@@ -32,6 +35,7 @@ from uploads.intake.webhook_urls import checked_webhook_url
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.http import HttpRequest, HttpResponseBase
     from rest_framework.request import Request
 
     from processing.accounts.models import User
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
 MEGABYTE = 1024 * 1024
 # Room for base64 of the largest canvas, uncompressed (64 MiB), in any of the three wrappings.
 _MOST_BYTES = 96 * MEGABYTE
-# The largest canvas takes half a gigabyte while it is worked on: above these, two at a time.
+# Above these a canvas is worked on in a process of its own, two at a time.
 _LARGE_BYTES = 4 * MEGABYTE
 _LARGE_PIXELS = 1024 * 1024
 _PATIENCE = 2.0
@@ -131,27 +135,47 @@ class PingPongView(APIView):
 
     parser_classes = [LongJsonParser, LongFieldsParser, LongFormParser]
 
-    def post(self, request: Request) -> Response:
-        size = int(request.META.get("CONTENT_LENGTH") or 0)
+    def get_parsers(self) -> list[Any]:
+        if self.request is not None and _size(self.request) > _LARGE_BYTES:
+            return [LargeJsonParser(), LargeFieldsParser(), LargeFormParser()]
+        return super().get_parsers()
+
+    def post(self, request: Request) -> HttpResponseBase:
+        size = _size(request)
         if size > _MOST_BYTES:
             detail = f"The body has {size:,} bytes; allowed are {_MOST_BYTES:,}."
             raise Refused(413, "body_too_large", detail, limit=_MOST_BYTES, actual=size)
-        with ExitStack() as room:
-            if large := size > _LARGE_BYTES:
-                room.enter_context(_room_for_a_large_one())
-            data = _file_of(request.data)
-            if not large and pixels_claimed(data) > _LARGE_PIXELS:
-                room.enter_context(_room_for_a_large_one())
-            return Response(_after(data))
+        try:
+            if size > _LARGE_BYTES:
+                with _room_for_a_large_one():
+                    return _after_elsewhere(_file_of(request.data))
+            data = _data_of(request.data)
+            if pixels_claimed(data) > _LARGE_PIXELS:
+                with _room_for_a_large_one():
+                    return _after_elsewhere(_kept(data))
+            return _after(data)
+        except ImageFailed as error:
+            raise Refused(_STATUS.get(error.code, 422), error.code, error.detail, attr="file") from error
 
 
-def _after(data: bytes) -> dict[str, Any]:
-    try:
-        step = one_more(data, np.random.default_rng())
-    except ImageFailed as error:
-        raise Refused(_STATUS.get(error.code, 422), error.code, error.detail, attr="file") from error
+def _size(request: HttpRequest | Request) -> int:
+    return int(request.META.get("CONTENT_LENGTH") or 0)
+
+
+def _after(data: bytes) -> Response:
+    step = one_more(data, np.random.default_rng())
     after = data if step.data is None else step.data
-    return {"file": base64.b64encode(after).decode(), "progression": step.progression}
+    return Response({"file": base64.b64encode(after).decode(), "progression": step.progression})
+
+
+def _after_elsewhere(picture: IO[bytes]) -> HttpResponseBase:
+    return answer(*one_more_elsewhere(picture))
+
+
+def _kept(data: bytes) -> IO[bytes]:
+    file: IO[bytes] = TemporaryFile()  # noqa: SIM115  (closed by who gets it)
+    file.write(data)
+    return file
 
 
 @contextmanager
@@ -166,10 +190,21 @@ def _room_for_a_large_one() -> Iterator[None]:
         _large.release()
 
 
-def _file_of(fields: Any) -> bytes:
+def _file_of(fields: Any) -> IO[bytes]:
+    if "file" not in fields:
+        raise _nothing()
+    file: IO[bytes] = fields["file"]
+    return file
+
+
+def _data_of(fields: Any) -> bytes:
     value = fields.get("file") if isinstance(fields, dict) else None
     if not value or not isinstance(value, str | bytes):
-        raise Refused(400, "required", "Send the PNG as base64 in the field `file`.", attr="file")
+        raise _nothing()
     if isinstance(value, bytes) and value.startswith(SIGNATURE):
         return value  # a form's file part may hold the PNG as it is
     return decoded(value, "file")
+
+
+def _nothing() -> Refused:
+    return Refused(400, "required", "Send the PNG as base64 in the field `file`.", attr="file")

@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Images in, renditions and colours out, every completion pushed.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
+    "SERVERS": [{"url": "/", "description": "The host that this description comes from"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "PATH_CONVERTER_OVERRIDES": {"any_uuid": {"type": "string", "format": "uuid"}},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -3,13 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from imageapi.asyncapi import asyncapi
+from imageapi.description import Description
 from imageapi.observability.metrics import metrics_view
 
-schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer2, OpenApiYamlRenderer])
+schema = Description.as_view()
 # Its script by itself, not in the page, where the policy would forbid it.
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="uploads/docs.html")
 

@@ -205,18 +205,23 @@ COMPONENTS: dict[str, Shape] = {
         }
     ),
     "Connection": record({"db_status": {"enum": ["connected", "disconnected"]}}),
-    # Plans and usage grow with what plans can limit, so these two stay open.
-    "Me": {
-        "type": "object",
-        "properties": {
-            "user": {
-                "type": "object",
-                "properties": {"username": TEXT, "email": TEXT},
-                "required": ["username"],
-            },
-            "plan": {"type": "object", "properties": {"name": TEXT}, "required": ["name", "max_file_bytes"]},
-            "usage": {"type": "object", "properties": {"images": COUNT, "bytes": COUNT}},
-        },
-        "required": ["user", "plan", "usage"],
-    },
+    "Plan": record(
+        {
+            "name": TEXT,
+            "thumbnail_heights": array(PIXELS),
+            "keeps_original": {"type": "boolean"},
+            "allows_links": {"type": "boolean", "description": "Expiring links to originals."},
+            "max_file_bytes": COUNT,
+            "max_files": {**COUNT, "description": "Files in one request."},
+            "storage_quota_bytes": COUNT,
+            "requests_per_minute": COUNT,
+        }
+    ),
+    "Me": record(
+        {
+            "user": record({"username": TEXT, "email": TEXT}),
+            "plan": ref("Plan"),
+            "usage": record({"images": COUNT, "bytes": {**COUNT, "description": "Against the quota."}}),
+        }
+    ),
 }

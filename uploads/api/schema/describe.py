@@ -50,13 +50,14 @@ def operation(
     example: Any = None,
     parameters: list[OpenApiParameter] | None = None,
     is_open: bool = False,
+    forms: tuple[str, ...] = (),
 ) -> Any:
     """What `extend_schema` wants, from what there is to say.
 
     `answers`: by status, or by (status, media type), a component's name, a shape, or None for an empty body.
     `refusals`: by status the codes with a sentence each; those of every route come along. `request` is a JSON
     body, `multipart` a form, `binary` the media types of bytes that are the body themselves. `is_open` says
-    that no credentials are asked for.
+    that no credentials are asked for; `forms`: media types in which a JSON body's fields are taken, too.
     """
     responses: dict[Any, Any] = {status: _answer(status, shape) for status, shape in answers.items()}
     merged = {
@@ -68,7 +69,7 @@ def operation(
         tags=[tag],
         summary=summary,
         description=description,
-        request=_binary(binary) if binary else _request(request, multipart, example),
+        request=_binary(binary) if binary else _request(request, multipart, example, forms),
         responses=responses,
         parameters=parameters or [],
         auth=[{}] if is_open else None,  # type: ignore[list-item]
@@ -102,18 +103,20 @@ def _problem(status: int, codes: dict[str, str]) -> OpenApiResponse:
     )
 
 
-def _request(request: Shape | None, multipart: Shape | None, example: Any) -> Any:
+def _request(request: Shape | None, multipart: Shape | None, example: Any, forms: tuple[str, ...]) -> Any:
     shape = multipart or request
     if shape is None:
         return None
     examples = [OpenApiExample("example", value=example, request_only=True)] if example else []
     media_type = "multipart/form-data" if multipart else "application/json"
-    return {media_type: OpenApiRequest(request=shape, examples=examples)}
+    return {each: OpenApiRequest(request=shape, examples=examples) for each in (media_type, *forms)}
 
 
 def _binary(media_types: tuple[str, ...]) -> Any:
     return {
-        media_type: OpenApiRequest(request={"type": "string", "contentMediaType": media_type})
+        media_type: OpenApiRequest(
+            request={"type": "string", "format": "binary", "contentMediaType": media_type}
+        )
         for media_type in media_types
     }
 

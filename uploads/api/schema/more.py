@@ -24,6 +24,10 @@ from uploads.api.views import csv as imgproc
 
 _ADDRESS: Shape = {"type": "string", "format": "uri"}
 _MAYBE_TIME: Shape = {**TIME, "type": ["string", "null"]}
+# A white PNG.
+_FOUR_BY_FOUR = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAFElEQVR4nGP8//8/AwwwMSAB3BwAlm4DBfIlvvkAAAAASUVORK5CYII="
+)
 _SIDE: Shape = {"type": "integer", "minimum": 1, "maximum": 4096}
 
 COMPONENTS.update(
@@ -138,7 +142,8 @@ describe(
         "One more pixel coloured",
         {200: "Pixel"},
         request=ref("PixelWish"),
-        example={"file": "iVBORw0KGgo="},
+        example={"file": _FOUR_BY_FOUR},
+        forms=("application/x-www-form-urlencoded", "multipart/form-data"),
         refusals={
             400: {"required": "Send the PNG as base64 in the field `file`."},
             413: {"canvas_too_large": "A canvas has at most 4096 x 4096 pixels."},

@@ -90,6 +90,8 @@ def _body(content: Shape) -> Shape:
     example = examples[0] if examples else {}
     if media_type == "multipart/form-data":
         return {"mode": "formdata", "formdata": _fields(described["schema"], example)}
+    if described["schema"].get("format") == "binary":
+        return {"mode": "file", "file": {"src": ""}}
     raw = json.dumps(example, indent=2)
     return {"mode": "raw", "raw": raw, "options": {"raw": {"language": "json"}}}
 

@@ -10,7 +10,8 @@ from uploads.api.schema.describe import Refusals, describe, operation, query
 from uploads.api.views import accounts, images, jobs
 from uploads.api.views import uploads as upload
 
-FILE: Shape = {"type": "string", "contentMediaType": "application/octet-stream"}
+# `format: binary` is OpenAPI 3.0's word for it, which generators still look for.
+FILE: Shape = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 WEBHOOK: Shape = {
     "type": "string",
     "format": "uri",
@@ -132,7 +133,7 @@ describe(
     get=operation(
         "images",
         "The bytes as uploaded",
-        {(200, "image/*"): {"type": "string", "contentMediaType": "application/octet-stream"}},
+        {(200, "image/*"): FILE},
         refusals={**NO_IMAGE, 403: {"plan_forbids": "The plan Basic keeps no originals."}},
     ),
 )

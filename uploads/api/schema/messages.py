@@ -103,8 +103,6 @@ def _told(event: EventType) -> Shape:
             "tags": ["webhooks"],
             "summary": event.summary,
             "description": f"To receivers of this event. {event.description}".strip(),
-            # Who calls proves itself by the signature, not by credentials of this service.
-            "security": [{}],
             "parameters": _HEADERS,
             "requestBody": {"required": True, "content": {"application/json": content}},
             "responses": _ANSWERS,

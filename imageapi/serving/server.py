@@ -13,7 +13,8 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import defer
 
 from imageapi.observability.metrics import SOCKETS_DROPPED
-from imageapi.serving.http_protocol import Factory, Inbox, Request, reactor
+from imageapi.serving.http_protocol import Factory, Request, reactor
+from imageapi.serving.inbox import Inbox
 from realtime.answers.answer import Answer
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class Server(daphne.server.Server):
         self.failed = True
         super().listen_error(failure)
 
-    def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Any] | None:
-        http_request = isinstance(protocol, Request)
-        inbox = Inbox(protocol.take_content()) if http_request else asyncio.Queue()
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Inbox | asyncio.Queue[Any] | None:
+        inbox: Inbox | asyncio.Queue[Any]
+        inbox = protocol.inbox if isinstance(protocol, Request) else asyncio.Queue()
         scope.setdefault("asgi", {"version": "3.0"})
         running = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
         if protocol not in self.connections:

@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -13,9 +14,12 @@ from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.db import close_old_connections
 from django.urls import set_script_prefix
 
+from imageapi.serving.bodies import collected, has_body, most_of, pieces, view_of
 from uploads.api.problems import problem_response
+from uploads.api.streamed_body import BodyWanted, StreamsBody
 from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 Done = TypeVar("Done")
+
+_TAKING = 4
 
 
 class PooledASGIHandler(ASGIHandler):
@@ -42,21 +48,48 @@ class PooledASGIHandler(ASGIHandler):
         self._free: asyncio.LifoQueue[ThreadPoolExecutor] = asyncio.LifoQueue()
         for _ in range(settings.WEB_THREADS):
             self._free.put_nowait(ThreadPoolExecutor(max_workers=1, thread_name_prefix="request"))
+        # However many upload at once, most threads are for the others.
+        self._taking = asyncio.Semaphore(max(1, settings.WEB_THREADS // _TAKING))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await self.handle(scope, receive, send)
 
     async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         try:
-            body = await self.read_body(receive)
+            response = await self._respond(scope, receive)
         except RequestAborted:
             return
-        with closing(body):
-            response = await self._on_a_thread(partial(self._answer, scope, body))
         if response.streaming:
             await self._stream(response, receive, send)
         else:
             await self.send_response(response, send)
+
+    async def _respond(self, scope: dict[str, Any], receive: Any) -> HttpResponseBase:
+        """Raises RequestAborted where the client left before its body was there."""
+        view = view_of(scope) if has_body(scope) else StreamsBody
+        if view is not None and issubclass(view, StreamsBody):
+            response = await self._on_a_thread(partial(self._answer, scope, BytesIO()))
+            return await self._take(response, receive) if isinstance(response, BodyWanted) else response
+        try:
+            body = await collected(scope, receive, most_of(view))
+        except Refused as refusal:
+            return problem_response(refusal)
+        with closing(body):
+            return await self._on_a_thread(partial(self._answer, scope, body))
+
+    async def _take(self, wanted: BodyWanted, receive: Any) -> HttpResponseBase:
+        """Gives a view its body, piece by piece."""
+        try:
+            async for piece in pieces(receive):
+                async with self._taking:
+                    response = await self._on_a_thread(partial(_in_order, partial(wanted.take, piece)))
+                if response is not None:
+                    return response
+        except BaseException:
+            # Not awaited by a request that is being cancelled: it runs all the same.
+            await asyncio.shield(self._on_a_thread(partial(_in_order, wanted.abandon)))
+            raise
+        return await self._on_a_thread(partial(_in_order, wanted.complete))
 
     async def _on_a_thread(self, work: Callable[[], Done]) -> Done:
         thread = await self._free.get()
@@ -74,7 +107,7 @@ class PooledASGIHandler(ASGIHandler):
         response = self.get_response(request) if request else _not_understood()
         response._handler_class = type(self)  # type: ignore[attr-defined]
         if not response.streaming:
-            response.close()
+            response.close()  # of one that still wants the body, what it holds of the request
         elif not response.is_async:  # type: ignore[attr-defined]
             # The files of the page, all of them small: no thread is left to read them on later.
             response.streaming_content = _each(list(response))  # type: ignore[attr-defined]
@@ -83,7 +116,7 @@ class PooledASGIHandler(ASGIHandler):
     async def _stream(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
         """Sends until the client has it all, or has gone."""
         sending = asyncio.ensure_future(self.send_response(response, send))
-        leaving = asyncio.ensure_future(self.listen_for_disconnect(receive))
+        leaving = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -93,6 +126,17 @@ class PooledASGIHandler(ASGIHandler):
             await self._on_a_thread(response.close)
         if not sending.cancelled():
             sending.result()
+
+
+async def _left(receive: Any) -> None:
+    """Returns when the client has gone; what it still sends of a body that nobody wants is passed over."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _in_order(work: Callable[[], Done]) -> Done:
+    close_old_connections()
+    return work()
 
 
 async def _run(thread: ThreadPoolExecutor, work: Callable[[], Done]) -> Done:

@@ -86,3 +86,11 @@ def test_health_is_only_read(stack: Stack, path: str, method: str) -> None:
     answer = httpx.request(method, f"{stack.url}{path}", timeout=20)
     assert answer.status_code in (403, 405)
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("what", ["rendition", "original", "link", "job"])
+def test_a_condition_that_fails_is_a_problem(api: Api, large: dict[str, str], what: str) -> None:
+    path = large.get(what) or f"/api/jobs/{api.client.get('/api/list?limit=1').json()[0]['job_id']}"
+    answer = api.client.get(path, headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
+    assert answer.headers["ETag"]

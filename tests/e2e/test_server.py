@@ -46,7 +46,7 @@ HEAD = b"POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart
             413,
             "body_too_large",
         ),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411, "length_required"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "malformed_multipart"),
         (HEAD + b"X-Long: " + b"a" * 20_000 + b"\r\n\r\n", 431, "headers_too_large"),
         (HEAD + b"X-A: b\r\n" * 600 + b"\r\n", 431, "headers_too_large"),
         (HEAD + b"Content-Length: -1\r\n\r\n", 400, "bad_request"),

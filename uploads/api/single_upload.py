@@ -50,7 +50,8 @@ def answer_with(image: ImageShape, plan: Gives) -> HttpResponse:
                 "message": "Image uploaded successfully",
                 "job_id": image["job_id"],
                 "image": as_given(image, plan),
-            }
+            },
+            headers={"Location": f"/api/images/{image['id']}"},
         )
     error = image["error"] or {"code": image["status"], "detail": "It was cancelled."}
     return problem_response(Refused(422, error["code"], error["detail"], attr="image"))
@@ -87,6 +88,8 @@ def _instead(start: dict[str, Any], answer: HttpResponse) -> list[dict[str, Any]
         (b"Content-Type", answer["Content-Type"].encode()),
         (b"Content-Length", str(len(answer.content)).encode()),
     ]
+    if "Location" in answer:
+        headers.append((b"Location", answer["Location"].encode()))
     return [
         {**start, "status": answer.status_code, "headers": headers},
         {"type": "http.response.body", "body": answer.content},

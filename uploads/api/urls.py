@@ -34,6 +34,7 @@ def either(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
 
 urlpatterns = [
     *either("api/upload", upload.SingleUploadView.as_view(), "upload"),
+    *either("api/upload/<str:name>", upload.SingleUploadView.as_view(http_method_names=["put"]), "put"),
     *either("api/async/upload", upload.MultiUploadView.as_view(), "async-upload"),
     *either("api/async/batch/upload", upload.BatchUploadView.as_view(), "batch-upload"),
     *either("api/uploads", resumable.UploadsView.as_view(), "uploads"),

@@ -17,7 +17,7 @@ from processing.jobs import lifecycle
 from processing.models import Image, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Sequence, Set
 
     from processing.accounts.models import Plan, User
     from uploads.intake.receiving import Received
@@ -51,7 +51,7 @@ def take_in(
     Every temporary file is gone afterwards, whatever happened.
     """
     receipt = Receipt()
-    stored: list[str] = []
+    stored: set[str] = set()
     try:
         files = _examine(owner.plan, received, receipt)
         new = [image for image, _ in files]
@@ -119,15 +119,15 @@ def examine(file: Received, plan: Plan) -> Probe:
 
 
 def _store(
-    files: Sequence[tuple[lifecycle.NewImage, Received]], stored: list[str], *, known: set[str]
+    files: Sequence[tuple[lifecycle.NewImage, Received]], stored: set[str], *, known: set[str]
 ) -> None:
     """Puts each content that is not `known` into the storage once, before any transaction is open."""
-    already, wanted = set(stored), []
+    wanted = []
     for new, file in files:
-        if new.checksum not in known and new.key not in already:
+        if new.checksum not in known and new.key not in stored:
             known.add(new.checksum)
             wanted.append((new.key, file.path))
-    stored.extend(key for key, _ in wanted)  # first: what a failure leaves half done is dropped by name
+    stored.update(key for key, _ in wanted)  # first: what a failure leaves half done is dropped by name
     storage.put_originals(wanted)
 
 
@@ -142,7 +142,7 @@ def _write(
     kind: str,
     files: Sequence[lifecycle.NewImage],
     receipt: Receipt,
-    stored: Sequence[str],
+    stored: Set[str],
     *,
     webhook_url: str,
     before: Callable[[], None] | None,
@@ -173,7 +173,7 @@ def _write(
             inside(receipt)
 
 
-def _drop_unnamed(keys: Sequence[str]) -> None:
+def _drop_unnamed(keys: Set[str]) -> None:
     """Removes what was stored for rows that are not there.
 
     Looked up, because a failure may come after the commit, or leave open whether there was one: a file too
@@ -188,7 +188,7 @@ def _drop_unnamed(keys: Sequence[str]) -> None:
 
 
 def _charge(
-    owner_id: int, files: Sequence[lifecycle.NewImage], stored: Sequence[str]
+    owner_id: int, files: Sequence[lifecycle.NewImage], stored: Set[str]
 ) -> tuple[Plan, Sequence[lifecycle.NewImage], int, list[dict[str, Any]]]:
     """Counts what is stored anew: all of it, or in order the files that still fit and none of the others.
 

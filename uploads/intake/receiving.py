@@ -1,37 +1,38 @@
-"""A multipart body on its way to the disk: each file hashed as it passes, none held in memory."""
+"""Files on their way from a request to the disk: each hashed as it passes, none held in memory."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import os
 import re
 import secrets
 import unicodedata
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from django.conf import settings
-from django.core.files.uploadhandler import FileUploadHandler
-from django.http.multipartparser import MultiPartParser as DjangoMultiPartParser
-from django.http.multipartparser import MultiPartParserError
-from django.utils.datastructures import MultiValueDict
-from django.utils.http import parse_header_parameters
-from rest_framework.parsers import BaseParser, DataAndFiles
 
+from processing.imaging.reading.formats import HEAD_BYTES
+from uploads.intake.landing import Landing, give_name, opened, write_all
 from uploads.intake.refusals import Refused
 from uploads.intake.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from django.http import QueryDict
+    from collections.abc import Callable
 
     from processing.accounts.models import Plan
+    from uploads.intake.multipart import Part
+
+    Look = Callable[["Received", bytes], None]
 
 MAX_NAME = 255
-_CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1")  # the last are said, not meant
+# What PHP, jQuery and axios make of the field `images` when there are several.
+_NUMBERED = re.compile(r"(.+?)\[\d{0,6}\]", re.DOTALL)
+_MOST_FIELDS = 1000
+_MOST_TEXT = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Received:
     size: int
     checksum: str
     too_large: bool
+    # Whether the request called it a file: by a name, or by a type. Else it may be a form's text.
+    is_named: bool = True
 
     def close(self) -> None:
         """Removes the file, unless the storage took it over; Django calls this when the request ends."""
@@ -64,100 +67,165 @@ def shown_name(name: str) -> str:
     return f"{stem[: MAX_NAME - len(suffix) - 1]}.{suffix}"
 
 
-# A 2xx stands for bytes on the disk, also after a power cut. The files of a request go there side by side,
-# while the next ones arrive: the file system then writes its journal once for several. A few at a time: to
-# hand one over costs as much as to parse it.
-_disk = ThreadPoolExecutor(8, thread_name_prefix="disk")
-_FEW = 8
+class _Base64:
+    """Takes apart a part that says `Content-Transfer-Encoding: base64`, in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def __call__(self, data: bytes) -> bytes:
+        data = self._rest + data.translate(None, b" \t\r\n")
+        whole = len(data) - len(data) % 4
+        self._rest = data[whole:]
+        try:
+            return base64.b64decode(data[:whole], validate=True)
+        except binascii.Error as error:
+            raise Refused(400, "malformed_multipart", "A part of the body is not base64.") from error
 
 
-def _to_disk(files: Sequence[int]) -> None:
-    try:
-        for file in files:
-            os.fsync(file)
-    finally:
-        for file in files:
-            os.close(file)
+class TextFields:
+    """The text fields of a form, by their names."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self._name: str | None = None
+        self._text = bytearray()
+        self._all = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._name is not None
+
+    def begin(self, name: str) -> None:
+        if len(self.values) >= _MOST_FIELDS:
+            detail = f"A request may have {_MOST_FIELDS:,} text fields; this one has more."
+            raise Refused(413, "too_many_fields", detail, limit=_MOST_FIELDS)
+        self._name, self._text = name, bytearray()
+
+    def data(self, data: bytes) -> None:
+        self._text += data
+        self._all += len(data)
+        if self._all > _MOST_TEXT:
+            detail = f"The text fields of a request may have {_MOST_TEXT:,} bytes; these have more."
+            raise Refused(413, "body_too_large", detail, limit=_MOST_TEXT)
+
+    def end(self) -> None:
+        assert self._name is not None
+        self.values[self._name] = self._text.decode("utf-8", "replace")
+        self._name = None
 
 
-def write_all(file: int, data: bytes) -> None:
-    """Writes until nothing is left: a disk that is nearly full may take a part, and tells only how much."""
-    written = os.write(file, data)
-    while written < len(data):
-        written += os.write(file, memoryview(data)[written:])
+class _Writing:
+    """The file that arrives now: open, its bytes hashed as they pass."""
+
+    def __init__(self, received: Received, most: int, look: Look) -> None:
+        self.received = received
+        self._most = most
+        self._look: Look | None = look
+        self._head = b""
+        self._hash = hashlib.sha256()
+        self.file, self._is_nameless = opened(received.path)
+
+    def write(self, data: bytes) -> None:
+        if self._look is not None:
+            self._head += data[:HEAD_BYTES]
+            if len(self._head) >= HEAD_BYTES:
+                self._show()
+        received = self.received
+        received.size += len(data)
+        if received.size > self._most:
+            received.too_large = True
+            os.truncate(self.file, 0)
+        else:
+            self._hash.update(data)
+            write_all(self.file, data)
+
+    def _show(self) -> None:
+        if self._look is not None and self._head:
+            look, self._look = self._look, None
+            look(self.received, self._head)
+
+    def end(self) -> None:
+        self._show()
+        self.received.checksum = self._hash.hexdigest()
+        if self._is_nameless:
+            give_name(self.file, self.received.path)
 
 
-class _Landing(FileUploadHandler):
-    """Writes the files of the wanted field to `incoming/`, next to where they will stay."""
+class Files:
+    """The files of the wanted field in `incoming/`, next to where they will stay, and the text fields.
 
-    chunk_size = 256 * 1024
+    It takes the parts of a body (uploads.intake.multipart.Taker). Raises Refused: 400 for a file in another
+    field, 413 for too many. `look` sees the first bytes of each file, and may raise too.
+    """
 
-    def __init__(self, field: str, plan: Plan, most: int) -> None:
-        super().__init__()
+    def __init__(self, field: str, plan: Plan, most: int, look: Look) -> None:
         self.field = field
         self.plan = plan
-        self.most = most
+        self.most = min(most, plan.max_files)
         self.received: list[Received] = []
-        self._file: int | None = None
-        self._written: list[int] = []
-        self._landing: list[Future[None]] = []
+        self.text = TextFields()
+        self._look = look
+        self._writing: _Writing | None = None
+        self._decode: Callable[[bytes], bytes] | None = None
+        self._landing = Landing()
+        settings.INCOMING_DIR.mkdir(parents=True, exist_ok=True)
 
-    def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> None:
-        super().new_file(field_name, file_name, *args, **kwargs)
-        if field_name != self.field:
-            raise Refused(
-                400,
-                "unexpected_field",
-                f"Files come in the field `{self.field}`, not in `{shown_name(field_name)}`.",
-                attr=shown_name(field_name),
-            )
+    def begin(self, part: Part) -> None:
+        numbered = _NUMBERED.fullmatch(part.name)
+        if self.field in (part.name, numbered and numbered[1]):
+            self._begin_file(part)
+        elif part.filename:
+            shown = shown_name(part.name)
+            detail = f"Files come in the field `{self.field}`, not in `{shown}`."
+            raise Refused(400, "unexpected_field", detail, attr=shown)
+        else:
+            self.text.begin(part.name)
+
+    def _begin_file(self, part: Part) -> None:
         if len(self.received) >= self.most:
             self._refuse_count()
-        path = settings.INCOMING_DIR / secrets.token_hex(16)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._hash = hashlib.sha256()
-        self.received.append(Received(shown_name(file_name), path, 0, "", too_large=False))
+        received = Received(
+            name=shown_name(part.filename or ""),
+            path=settings.INCOMING_DIR / secrets.token_hex(16),
+            size=0,
+            checksum="",
+            too_large=False,
+            is_named=bool(part.filename or part.content_type),
+        )
+        self.received.append(received)
+        self._decode = _Base64() if part.encoding == "base64" else None
+        self._nothing_chosen = part.filename == ""
+        self._writing = _Writing(received, self.plan.max_file_bytes, self._look)
 
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        assert self._file is not None
-        current = self.received[-1]
-        current.size += len(raw_data)
-        if current.size > self.plan.max_file_bytes:
-            current.too_large = True
-            os.truncate(self._file, 0)
-        else:
-            self._hash.update(raw_data)
-            write_all(self._file, raw_data)
+    def data(self, data: bytes) -> None:
+        if self.text.is_open:
+            self.text.data(data)
+        elif self._writing:
+            self._writing.write(self._decode(data) if self._decode else data)
 
-    def file_complete(self, file_size: int) -> None:
-        assert self._file is not None
-        file, self._file = self._file, None
-        self.received[-1].checksum = self._hash.hexdigest()
-        if self.received[-1].too_large:
-            os.close(file)
-        else:
-            self._written.append(file)
-            if len(self._written) >= _FEW:
-                self._land()
-
-    def _land(self) -> None:
-        written, self._written = self._written, []
-        self._landing.append(_disk.submit(_to_disk, written))
+    def end(self) -> None:
+        if self.text.is_open:
+            self.text.end()
+        elif self._writing:
+            self._writing.end()
+            writing, self._writing = self._writing, None
+            self._landing.add(writing.file)
+            if self._nothing_chosen and not writing.received.size:
+                # How a browser sends a field for files in which nothing was chosen (HTML, section 4.10.21.4).
+                self.received.pop().close()
 
     def landed(self) -> None:
         """Waits until all files are on the disk; raises OSError where one could not be written."""
-        self._land()
-        for landing in self._landing:
-            landing.result()
+        self._landing.wait()
 
     def discard(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-        for file in self._written:
-            os.close(file)
-        wait(self._landing)
-        for file in self.received:
-            file.close()
+        if self._writing:
+            os.close(self._writing.file)
+            self._writing = None
+        self._landing.give_up()
+        for received in self.received:
+            received.close()
 
     def _refuse_count(self) -> NoReturn:
         raise Refused(
@@ -168,76 +236,3 @@ class _Landing(FileUploadHandler):
             limit=self.most,
             plan=self.plan.name,
         )
-
-
-class _KeepEveryPart(DjangoMultiPartParser):
-    """Django drops a part named `..`, or with a slash at the end, without a word; here it is `unnamed`."""
-
-    def sanitize_file_name(self, file_name: str) -> str:
-        return shown_name(file_name)
-
-
-class ImagesParser(BaseParser):
-    """`multipart/form-data` with the files on the disk, as `Received`, beside the text fields.
-
-    The view names the field in `files_field`, and how many files it takes in `most_files`. Raises Refused:
-    411 without Content-Length, 400 for a body that is no multipart, 413 for too many files.
-    """
-
-    media_type = "multipart/form-data"
-
-    def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> DataAndFiles:
-        assert parser_context is not None
-        request, view = parser_context["request"], parser_context["view"]
-        meta = request.META
-        if not meta.get("CONTENT_LENGTH"):
-            raise Refused(411, "length_required", "Send the body with a Content-Length.")
-        _refuse_charset(media_type or "")
-        plan = request.user.plan
-        landing = _Landing(view.files_field, plan, min(plan.max_files, view.most_files))
-        settings.INCOMING_DIR.mkdir(parents=True, exist_ok=True)
-        try:
-            data = _parse({**meta, "CONTENT_TYPE": media_type}, stream, landing)
-            landing.landed()
-        except BaseException:
-            landing.discard()
-            raise
-        return DataAndFiles(data, MultiValueDict({"received": landing.received}))
-
-
-def _refuse_charset(media_type: str) -> None:
-    """Text comes as UTF-8 (RFC 7578, section 5.1.2), and no client names the codec it is read with."""
-    charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
-    if charset.lower().replace("_", "-") not in _CHARSETS:
-        raise Refused(400, "malformed_multipart", f"Send text fields as UTF-8, not as {shown_name(charset)}.")
-
-
-class _Tail:
-    """A stream that remembers its last bytes."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.last = b""
-
-    def read(self, size: int = -1) -> bytes:
-        data: bytes = self._stream.read(size)
-        if data:
-            self.last = (self.last + data)[-256:]
-        return data
-
-
-def _parse(meta: dict[str, Any], stream: Any, landing: _Landing) -> QueryDict:
-    tail = _Tail(stream)
-    try:
-        parser: Any = _KeepEveryPart(meta, cast("Any", tail), [landing])
-        data: QueryDict = parser.parse()[0]
-        # Django takes a body that ends in the middle of a part for whole, and its last file with it.
-        if b"--" + parser._boundary + b"--" not in tail.last:
-            raise MultiPartParserError("it ends before its closing boundary")
-        return data
-    except MultiPartParserError as error:
-        raise Refused(400, "malformed_multipart", f"The body is not multipart/form-data: {error}") from error
-    except (UnicodeError, LookupError, ValueError) as error:
-        raise Refused(400, "malformed_multipart", "A part of the body can't be read.") from error

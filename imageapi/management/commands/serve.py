@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from imageapi.serving import borrowed
 from imageapi.serving.server import Server
 
 
@@ -20,6 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        try:
+            borrowed.check()
+        except borrowed.ServerChanged as error:
+            raise CommandError(str(error)) from error
         # The application is Django set up; the command runs in one that already is.
         from imageapi.asgi import application
 

@@ -45,6 +45,7 @@ _BY_PLUGIN = {known.plugin: known for known in FORMATS}
 _BY_PLUGIN["MPO"] = _BY_PLUGIN["JPEG"]
 
 HEAD_BYTES = 64
+UNSUPPORTED = "This is not a picture we can read; allowed are JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP and TIFF."
 
 
 def open_image(file: BinaryIO) -> Image.Image:
@@ -75,8 +76,7 @@ def read_head(file: BinaryIO) -> bytes:
     if not head:
         raise ImageFailed("empty_file", "The file is empty.")
     if claimed_format(head) is None:
-        allowed = "JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP and TIFF"
-        raise ImageFailed("unsupported_format", f"This is not a picture we can read; allowed are {allowed}.")
+        raise ImageFailed("unsupported_format", UNSUPPORTED)
     return head
 
 

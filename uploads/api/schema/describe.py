@@ -56,7 +56,7 @@ def operation(
 
     `answers`: by status, or by (status, media type), a component's name, a shape, or None for an empty body.
     `refusals`: by status the codes with a sentence each; those of every route come along. `request` is a JSON
-    body, `multipart` a form, `binary` the media types of bytes that are the body themselves. `is_open` says
+    body, `multipart` a form, `binary` the media types of bytes that may be the body. `is_open` says
     that no credentials are asked for; `forms`: media types in which a JSON body's fields are taken, too.
     """
     responses: dict[Any, Any] = {status: _answer(status, shape) for status, shape in answers.items()}
@@ -69,7 +69,7 @@ def operation(
         tags=[tag],
         summary=summary,
         description=description,
-        request=_binary(binary) if binary else _request(request, multipart, example, forms),
+        request=(_request(request, multipart, example, forms) or {}) | _binary(binary) or None,
         responses=responses,
         parameters=parameters or [],
         auth=[{}] if is_open else None,  # type: ignore[list-item]

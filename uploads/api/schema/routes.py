@@ -46,11 +46,11 @@ UPLOAD: Refusals = {
     },
     408: {"request_timeout": "The request took longer than 600 s to arrive."},
     409: {"idempotency_key_in_use": "The first request with this Idempotency-Key is still being processed."},
-    411: {"length_required": "Send the body with a Content-Length, not in chunks."},
     413: {
         "body_too_large": "The body has 3,000,000,000 bytes; this server takes at most 2,147,483,648.",
         "too_many_files": "This request may carry 100 file(s) in the plan Basic; it carries more.",
         "file_too_large": "The file has 30,000,000 bytes; the plan Basic allows 20,971,520.",
+        "quota_exceeded": "The plan Basic stores 1,073,741,824 bytes, and 1,073,741,824 of them are used.",
     },
     422: {"idempotency_key_reused": "This Idempotency-Key came before with another payload."},
     507: {"storage_full": "The storage is full; nothing was taken in."},
@@ -87,8 +87,9 @@ describe(
         {200: "Uploaded", 202: "Initiated"},
         description="202 where the pixels take longer than 30 s: the job goes on.",
         multipart=_form("image", FILE),
+        binary=("image/*", "application/octet-stream"),
         example={"image": "photo.jpg"},
-        parameters=[IDEMPOTENCY],
+        parameters=[IDEMPOTENCY, query("name", {"type": "string"}, "The file's name, of a body of bytes.")],
         refusals=UPLOAD
         | {
             400: UPLOAD[400] | {"no_image": "Send at least one file in the multipart field `image`."},

@@ -133,6 +133,7 @@ class PingPongView(APIView):
     so whoever plays until 100 ends there, wherever the game began.
     """
 
+    most_body = _MOST_BYTES
     parser_classes = [LongJsonParser, LongFieldsParser, LongFormParser]
 
     def get_parsers(self) -> list[Any]:
@@ -142,9 +143,6 @@ class PingPongView(APIView):
 
     def post(self, request: Request) -> HttpResponseBase:
         size = _size(request)
-        if size > _MOST_BYTES:
-            detail = f"The body has {size:,} bytes; allowed are {_MOST_BYTES:,}."
-            raise Refused(413, "body_too_large", detail, limit=_MOST_BYTES, actual=size)
         try:
             if size > _LARGE_BYTES:
                 with _room_for_a_large_one():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,9 +16,12 @@ from rest_framework.views import APIView
 
 from processing.models import Job, Status
 from uploads.api.authentication import account
+from uploads.api.streamed_body import StreamsBody, length_of
 from uploads.api.views.jobs import own_job
+from uploads.api.views.uploads import media_type
 from uploads.intake import csv_import, csv_results, idempotency
-from uploads.intake.receiving import ImagesParser, Received
+from uploads.intake.bodies import FilesBody, multipart_parser
+from uploads.intake.receiving import Files, Received
 from uploads.intake.refusals import Refused
 from uploads.intake.webhook_urls import checked_webhook_url
 from uploads.models import CsvFile
@@ -40,26 +44,27 @@ class _Query(Serializer[Any]):
     dry_run = BooleanField(required=False, default=False)
 
 
-class CsvUploadView(APIView):
+class CsvUploadView(StreamsBody):
     """`file`: a CSV with the header `S. No.,Product Name,Input Image Urls`; `?dry_run=1` only checks it."""
 
-    parser_classes = [ImagesParser]
-    files_field = "file"
-    most_files = 1
-
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         query = _Query(data=request.query_params)
         query.is_valid(raise_exception=True)
-        received: list[Received] = request.FILES.getlist("received")
-        if not received:
-            raise Refused(400, "no_file", "Send one CSV in the multipart field `file`.", attr="file")
-        file = received[0]
-        try:
-            fields = _Fields(data=request.data)
-            fields.is_valid(raise_exception=True)
-            parsed = _parsed(request, file)
-        finally:
-            file.close()
+        if media_type(request) != "multipart/form-data":
+            raise _no_file() if length_of(request) == 0 else _unsupported()
+        files = Files("file", account(request).plan, 1, lambda _received, _head: None)
+        done = partial(self._received, request, files, query)
+        return self.receive(
+            request, FilesBody(files, multipart_parser(request.headers["Content-Type"], files), done)
+        )
+
+    def _received(self, request: Request, files: Files, query: _Query) -> Response:
+        if not files.received:
+            raise _no_file()
+        file = files.received[0]
+        fields = _Fields(data=files.text.values)
+        fields.is_valid(raise_exception=True)
+        parsed = _parsed(request, file)
         if query.validated_data["dry_run"]:
             counts = {"rows": len(parsed.rows), "urls": parsed.urls}
             return Response({"message": "File checked", **counts, "warnings": parsed.warnings})
@@ -82,6 +87,15 @@ class CsvUploadView(APIView):
             return _answer(csv_import.submit(owner, parsed, webhook_url=webhook_url, inside=keep))
 
         return once.run(work, _again) if once else work()
+
+
+def _no_file() -> Refused:
+    return Refused(400, "no_file", "Send one CSV in the multipart field `file`.", attr="file")
+
+
+def _unsupported() -> Refused:
+    detail = "Send multipart/form-data, with the CSV in the field `file`."
+    return Refused(415, "unsupported_media_type", detail, attr="Content-Type")
 
 
 def _parsed(request: Request, file: Received) -> csv_import.Parsed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
@@ -26,6 +27,7 @@ class _ResumableView(APIView):
     """What both addresses share: discovery without credentials, the version on every answer."""
 
     http_method_names = ["post", "head", "patch", "delete", "options"]
+    most_body = settings.MAX_BODY_BYTES
 
     def get_permissions(self) -> Sequence[Any]:
         return [AllowAny()] if self.request.method == "OPTIONS" else super().get_permissions()

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponseBase
+from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
-from rest_framework.views import APIView
 
+from processing.imaging.reading.formats import UNSUPPORTED, claimed_format
 from processing.models import Image, Job
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
 from uploads.api.single_upload import answer_with, wait_for
+from uploads.api.streamed_body import StreamsBody, length_of
 from uploads.intake import idempotency, intake
-from uploads.intake.receiving import ImagesParser, Received
+from uploads.intake.bodies import FilesBody, OneFile, multipart_parser
+from uploads.intake.multipart import filename_of
+from uploads.intake.receiving import Files, Received
 from uploads.intake.refusals import Refused
 from uploads.intake.webhook_urls import checked_webhook_url
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
+    from processing.accounts.models import User
+    from uploads.intake.bodies import BodyParser
     from uploads.models import IdempotencyKey
 
 # What a refusal of the single upload answers; in a list of many it is a line in `rejected`.
@@ -33,25 +40,60 @@ _STATUS = {
 }
 
 
+# Bodies up to this many bytes are taken before they are refused: they may hold what the account has already.
+_SMALL = 1024 * 1024
+# What multipart may add to a file, at most.
+_ENVELOPE = 64 * 1024
+
+
 class _Fields(Serializer[Any]):
     webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
 
 
-class UploadView(APIView):
+class UploadView(StreamsBody):
     """What the three have in common: receive, take in once, answer."""
 
-    parser_classes = [ImagesParser]
     files_field = "images"
     most_files = 1_000_000  # the plan says how many
     kind: Job.Kind
     nothing_code = "no_images"
 
-    def post(self, request: Request) -> HttpResponseBase:
-        received: list[Received] = request.FILES.getlist("received")
+    def post(self, request: Request, name: str = "") -> HttpResponseBase:
+        owner = account(request)
+        self.refuse_by_length(owner, length_of(request))
+        files = Files(self.files_field, owner.plan, self.most_files, self.look)
+        parser = self.parser(request, files)
+        return self.receive(request, FilesBody(files, parser, partial(self.received, request, files)))
+
+    def refuse_by_length(self, owner: User, length: int | None) -> None:
+        """Refuses what is known before any of it has come. `length` is the body's."""
+        limit = owner.plan.storage_quota_bytes
+        if owner.used_bytes >= limit and (length is None or length > _SMALL):
+            raise _full(owner, owner.used_bytes + (length or 0))
+
+    def parser(self, request: Request, files: Files) -> BodyParser:
+        if media_type(request) == "multipart/form-data":
+            return multipart_parser(request.headers["Content-Type"], files)
+        if not length_of(request) and "Transfer-Encoding" not in request.headers:
+            raise self.nothing()
+        raise self.unsupported()
+
+    def unsupported(self) -> Refused:
+        detail = f"Send multipart/form-data, with files in the field `{self.files_field}`."
+        return Refused(415, "unsupported_media_type", detail, attr="Content-Type")
+
+    def nothing(self) -> Refused:
+        detail = f"Send at least one file in the multipart field `{self.files_field}`."
+        return Refused(400, self.nothing_code, detail, attr=self.files_field)
+
+    def look(self, received: Received, head: bytes) -> None:
+        """Sees the first bytes of each file. One bad file of many is a line in `rejected`, not an end."""
+
+    def received(self, request: Request, files: Files) -> HttpResponseBase:
+        received = files.received
         if not received:
-            detail = f"Send at least one file in the multipart field `{self.files_field}`."
-            raise Refused(400, self.nothing_code, detail, attr=self.files_field)
-        fields = _Fields(data=request.data)
+            raise self.nothing()
+        fields = _Fields(data=files.text.values)
         fields.is_valid(raise_exception=True)
         webhook_url = fields.validated_data.get("webhook_url", "")
         key = idempotency.key_of(request)
@@ -100,6 +142,17 @@ class UploadView(APIView):
         }
 
 
+def media_type(request: Request) -> str:
+    """In small letters, without parameters; empty where none is sent."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _full(owner: User, actual: int) -> Refused:
+    plan, limit = owner.plan, owner.plan.storage_quota_bytes
+    detail = f"The plan {plan.name} stores {limit:,} bytes, and {owner.used_bytes:,} of them are used."
+    return Refused(413, "quota_exceeded", detail, limit=limit, actual=actual, plan=plan.name)
+
+
 def accepted(image: Image) -> dict[str, Any]:
     shape = image_shape(image)
     names = ("index", "id", "name", "size", "checksum", "content_type", "width", "height", "duplicate_of")
@@ -133,6 +186,47 @@ class SingleUploadView(UploadView):
     files_field = "image"
     most_files = 1
     nothing_code = "no_image"
+
+    @extend_schema(exclude=True)
+    def put(self, request: Request, name: str = "") -> HttpResponseBase:
+        """How `curl -T` sends a file; where the address ends in a slash it adds the file's name to it."""
+        return self.post(request, name)
+
+    def refuse_by_length(self, owner: User, length: int | None) -> None:
+        super().refuse_by_length(owner, length)
+        if length is None or length <= _SMALL:
+            return
+        least, most = length - _ENVELOPE, owner.plan.max_file_bytes
+        if least > most:
+            name = owner.plan.name
+            detail = f"The body has {length:,} bytes; the plan {name} allows files of {most:,}."
+            raise Refused(
+                413, "file_too_large", detail, attr=self.files_field, limit=most, actual=length, plan=name
+            )
+        if owner.used_bytes + least > owner.plan.storage_quota_bytes:
+            raise _full(owner, owner.used_bytes + length)
+
+    def parser(self, request: Request, files: Files) -> BodyParser:
+        kind = media_type(request)
+        if kind.startswith("image/") or kind == "application/octet-stream":
+            return OneFile(files, self.name_of(request), kind)
+        if not kind and length_of(request) != 0:
+            return OneFile(files, self.name_of(request), "application/octet-stream")
+        return super().parser(request, files)
+
+    def unsupported(self) -> Refused:
+        detail = "Send multipart/form-data with the field `image`, or the image itself as image/*."
+        return Refused(415, "unsupported_media_type", detail, attr="Content-Type")
+
+    def name_of(self, request: Request) -> str:
+        disposition = request.headers.get("Content-Disposition", "").encode("latin-1", "replace")
+        return request.query_params.get("name") or filename_of(disposition) or self.kwargs.get("name", "")
+
+    def look(self, received: Received, head: bytes) -> None:
+        if claimed_format(head) is None:
+            if not received.is_named:
+                raise self.nothing()
+            raise Refused(415, "unsupported_format", UNSUPPORTED, attr=self.files_field)
 
     def answer(self, receipt: intake.Receipt) -> Response:
         if receipt.job is None:

@@ -9,6 +9,7 @@ BENCHMARKS = (
     "batch",
     "multi",
     "ingest",
+    "pauses",
     "single",
     "feed",
     "statements",

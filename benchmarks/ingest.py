@@ -10,8 +10,6 @@ import hashlib
 import os
 import secrets
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,55 +19,19 @@ import httpx
 import psutil
 
 from benchmarks.client import distinct, photos
-from benchmarks.home import new_home
 from benchmarks.table import show
-from imageapi.up import embedded
-from tests.stack import ROOT, free_port
+from benchmarks.web import web_only
 
 FILES, REQUESTS, ROUNDS = 100, 5, 5
 Cost = tuple[float, float]
 
 
 def run() -> None:
-    home = new_home()
-    servers = (embedded.Postgres(home), embedded.Redis(home))
-    for server in servers:
-        server.start()
-    try:
-        _measure(home)
-    finally:
-        for server in servers:
-            server.stop()
-
-
-def _measure(home: Path) -> None:
-    env = {
-        **os.environ,
-        "IMAGEAPI_HOME": str(home),
-        "IMAGEAPI_ANONYMOUS_PLAN": "Enterprise",
-        "DJANGO_SETTINGS_MODULE": "benchmarks.bare_settings",
-        "LOG_LEVEL": "WARNING",
-        "TMPDIR": str(home / "tmp"),
-    }
-    (home / "tmp").mkdir(exist_ok=True)
-    manage = (sys.executable, "manage.py")
-    subprocess.run((*manage, "setup"), cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
-    port = free_port()
-    web = subprocess.Popen((*manage, "serve", "--port", str(port)), cwd=ROOT, env=env)
-    try:
-        _compare(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60), psutil.Process(web.pid), home)
-    finally:
-        web.terminate()
-        web.wait()
+    with web_only() as web:
+        _compare(httpx.Client(base_url=web.url, timeout=60), web.process, web.home)
 
 
 def _compare(client: httpx.Client, web: psutil.Process, home: Path) -> None:
-    for _ in range(100):
-        try:
-            client.get("/healthz/live")
-            break
-        except httpx.ConnectError:
-            time.sleep(0.1)
     drawn = photos(40, 800, 1200)
     ways: dict[str, Callable[[list[bytes]], Cost]] = {
         "only read (/bare)": lambda files: _round(client, web, "/bare", files),

@@ -1,8 +1,10 @@
 """The service's paths, and `/bare`: what a request costs that is only read."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
+
+from imageapi import urls as service
 
 
 @csrf_exempt
@@ -12,8 +14,6 @@ def bare(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-urlpatterns = [
-    path("bare", bare),
-    path("", include("uploads.api.urls")),
-    path("", include("uploads.page.urls")),
-]
+urlpatterns = [path("bare", bare), *service.urlpatterns]
+handler400, handler403 = service.handler400, service.handler403
+handler404, handler500 = service.handler404, service.handler500

@@ -40,6 +40,8 @@ class _Credentials(Serializer[Any]):
 class TokenView(APIView):
     """A bearer token for a name and a password, of which only the hash is kept; and the list of one's own."""
 
+    makes_secrets = True
+
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [] if self._signs_in else super().get_authenticators()
 

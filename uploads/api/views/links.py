@@ -43,6 +43,8 @@ class _Wish(Serializer[Any]):
 class LinksView(APIView):
     """Links to one image: POST makes one, DELETE ends all there are."""
 
+    makes_secrets = True
+
     def post(self, request: Request, image_id: UUID) -> Response:
         image = own_image(request, image_id)
         plan = account(request).plan

@@ -86,6 +86,8 @@ def delivery_shape(delivery: Delivery) -> dict[str, Any]:
 class WebhookListView(APIView):
     """Receivers of all of the account's events; the secret is in the answer to POST, and never again."""
 
+    makes_secrets = True
+
     def get(self, request: Request) -> Response:
         found = page(request, Endpoint.objects.filter(owner=account(request)), "id", UUID, newest_first=True)
         results = [endpoint_shape(endpoint) for endpoint in found.rows]
@@ -133,12 +135,16 @@ class WebhookTestView(APIView):
 class WebhookSecretView(APIView):
     """A new secret, shown once; for a day the former one signs, too."""
 
+    makes_secrets = True
+
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         return Response({"secret": endpoints.renew(own_endpoint(request, endpoint_id))}, status=201)
 
 
 class SecretView(APIView):
     """The same of what signs the messages to the `webhook_url` of jobs."""
+
+    makes_secrets = True
 
     def post(self, request: Request) -> Response:
         return Response({"secret": endpoints.renew_of_account(account(request).id)}, status=201)

@@ -146,7 +146,15 @@ def test_the_log_of_a_job_goes_when_both_are_old() -> None:
     running, _ = submitted(alice)
     long_ago = timezone.now() - settings.EVENT_RETENTION - timedelta(hours=1)
     Event.objects.create(
-        job=running, seq=1, type="job.progress", status="processing", completed=0, failed=0, aborted=0
+        job=running,
+        seq=1,
+        owner=alice,
+        position=10**6,
+        type="job.progress",
+        status="processing",
+        completed=0,
+        failed=0,
+        aborted=0,
     )
     Event.objects.all().update(created_at=long_ago)
     assert orphans.drop_old_events() == 0, "the job finished just now"

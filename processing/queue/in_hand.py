@@ -35,6 +35,7 @@ class _Note:
 
     pid = 0
     file = -1
+    fails = False
 
 
 def begin(lease: int, image_id: uuid.UUID) -> None:
@@ -55,18 +56,20 @@ def recover(act: Callable[[Begun], None]) -> int:
 
 
 def _folder() -> Path:
-    folder: Path = settings.HOME / "in-hand"
+    folder: Path = settings.MEDIA_ROOT / "in-hand"  # workers of other containers look there too
     return folder
 
 
 def _write(text: str) -> None:
     try:
         if _Note.pid != os.getpid():
-            _Note.file, _Note.pid = _opened(), os.getpid()
+            _Note.file, _Note.pid, _Note.fails = _opened(), os.getpid(), False
         os.ftruncate(_Note.file, 0)
         os.pwrite(_Note.file, text.encode(), 0)
     except OSError as error:
-        logger.warning("What is in hand is not noted, a lease will have to run out: %s", error)
+        if not _Note.fails:
+            logger.warning("What is in hand is not noted, leases will have to run out: %s", error)
+        _Note.fails = True
 
 
 def _opened() -> int:

@@ -33,8 +33,8 @@ bench: $(VENV)/.tests ## measure, each figure beside its limit or peer
 faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on
 	@exec $(PY) -m pytest tests/faults -m "slow or not slow"
 
-hostile: $(VENV)/.tests ## send what nobody should send; CORPUS=DIR sends every file of a folder too
-	@CORPUS="$(CORPUS)" exec $(PY) -m pytest tests/hostile -m "slow or not slow"
+hostile: $(VENV)/.tests ## send what nobody should send; CORPUS=DIR sends every file of a folder too, COMPARE=1 looks at them with libvips
+	@CORPUS="$(CORPUS)" COMPARE="$(COMPARE)" exec $(PY) -m pytest tests/hostile -m "slow or not slow"
 
 fresh: ## the main job in a new Debian 13 root, Python 3.13 and make alone (as root)
 	@exec .ci/debian-root

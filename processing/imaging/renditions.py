@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,7 +21,8 @@ from processing.imaging.pixels.orientation import UPRIGHT, orientation_of, swapp
 from processing.imaging.pixels.resampling import Box, part_of, premultiplied, shrink, straight
 from processing.imaging.placeholder import thumbhash
 from processing.imaging.reading.bare import bare
-from processing.imaging.reading.faults import decoder_faults
+from processing.imaging.reading.faults import DECODER_ERRORS, decoder_faults
+from processing.imaging.reading.formats import open_image
 from processing.imaging.reading.loading import load
 from processing.imaging.reading.probe import Opened, opened, within_budget
 from processing.imaging.recipes import ATTENTION, Recipe
@@ -136,22 +137,32 @@ def _decoded(found: Opened, size: Size, *, moving: bool) -> Picture:
     orientation, profile, deep = orientation_of(image), declared_profile(image), is_deep(image)
     lying = swapped(size, orientation)
     box = _draft(image, lying)
-    durations: list[int] = []
     frames: list[Image.Image] = []
+    durations: list[int] = []
     wide = changed = False
-    shots = animation.pictures(image, found.seen.frames, found.file) if moving else ()
-    for frame, duration in shots:
+    for frame, duration in _film(found) if moving else ():
         durations.append(duration)
         standing, wide, changed = _standing(frame, lying, None, profile, orientation)
         frames.append(standing)
     if len(frames) < 2:
-        standing, wide, changed = _standing(plain(load(image, found.file)), lying, box, profile, orientation)
+        still = open_image(found.file) if moving else image
+        standing, wide, changed = _standing(plain(load(still, found.file)), lying, box, profile, orientation)
         frames = [standing]
     elif not any(map(_is_transparent, frames)):
         frames = [straight(frame).convert("RGB") for frame in frames]
     timing = animation.timing(image, durations) if len(frames) > 1 else None
     losses = {"depth": deep, "gamut": wide}
     return Picture(frames, timing, changed or deep or orientation != UPRIGHT, losses)
+
+
+def _film(found: Opened) -> Iterator[tuple[Image.Image, int]]:
+    """Frames with their milliseconds, up to the first that is damaged: browsers show those before it, too."""
+    try:
+        yield from animation.pictures(found.image, found.seen.frames, found.file)
+    except MemoryError:
+        raise
+    except DECODER_ERRORS:
+        return
 
 
 def _is_transparent(frame: Image.Image) -> bool:

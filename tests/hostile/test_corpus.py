@@ -1,17 +1,20 @@
-"""`make hostile CORPUS=DIR`: every file of a folder through the door."""
+"""`make hostile CORPUS=DIR`: every file of a folder through the door; COMPARE=1: and under libvips' eyes."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.api import Api
 from tests.hostile.report import REPORT
+from tests.hostile.second_decoder import differences, is_there
 
 CORPUS = os.environ.get("CORPUS", "")
+COMPARE = bool(os.environ.get("COMPARE")) and is_there()
 AT_ONCE = 50
 
 
@@ -46,12 +49,26 @@ def upload_all(api: Api, paths: list[Path]) -> Counter[str]:
         if answer.status_code == 202:
             api.finished(body["job_id"], 600)
             for image in api.images(body["job_id"]):
+                if COMPARE and not image["error"]:
+                    compare(api, image, part[image["index"]])
                 assert image["finished_at"], f"{image['name']} is unfinished"
                 found[image["index"]] = image["error"]["code"] if image["error"] else "completed"
         for index, path in enumerate(part):
             REPORT.add(f"corpus: {path.suffix or 'no ending'}", found[index], answer.status_code)
         codes.update(found.values())
     return codes
+
+
+def compare(api: Api, image: dict[str, Any], path: Path) -> None:
+    """Reports what differs between a completed image's largest rendition and a second decoder's picture."""
+    largest = max(image["renditions"], key=lambda rendition: rendition["width"] * rendition["height"])
+    answer = api.client.get(largest["url"])
+    assert answer.status_code == 200
+    found = differences(path, image["width"], image["height"], answer.content)
+    for difference in found or ():
+        REPORT.add(f"corpus: {path}", f"DIFFERS: {difference}", 200)
+    verdict = "not read by it" if found is None else "differs" if found else "same"
+    REPORT.add("compared with libvips", verdict, 200)
 
 
 def test_a_folder_of_anything_is_answered(api: Api, tmp_path: Path) -> None:

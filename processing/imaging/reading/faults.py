@@ -17,7 +17,7 @@ from processing.imaging.errors import ImageFailed
 from processing.imaging.reading.endings import ends_early
 
 # Named, not `Exception`: a time limit or a stop that the caller raises into our code must pass through.
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -53,7 +53,7 @@ def decoder_faults(file: BinaryIO) -> Iterator[None]:
             # Odd metadata is the picture's business; warnings are for our own mistakes.
             warnings.simplefilter("ignore")
             yield
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise _answer(error, file) from error
 
 

@@ -309,6 +309,19 @@ def test_a_film_beyond_the_budget_is_its_first_frame() -> None:
     assert (made.renditions[0].animated, made.losses) == (False, ("animation",))
 
 
+@pytest.mark.parametrize("kind", ["GIF", "APNG", "WebP"])
+def test_a_film_that_is_damaged_in_the_middle_is_still_a_picture(kind: str) -> None:
+    """As many frames as can be decoded, or the first alone."""
+    noisy = [drawn_photo(seed, 120, 80) for seed in range(4)]
+    data = bytearray(moving({"APNG": "PNG", "WebP": "WEBP"}.get(kind, kind), noisy))
+    middle = len(data) * 5 // 8
+    data[middle : middle + 400] = bytes(400)
+    rendition = one_of(bytes(data), Recipe("r", 60))
+    with Image.open(io.BytesIO(rendition.data)) as image:
+        assert getattr(image, "n_frames", 1) <= 4
+    assert (rendition.width, rendition.height) == (60, 40)
+
+
 def test_a_frame_larger_than_its_picture_ends_a_gif() -> None:
     patches = [(solid("red", (20, 20)), (0, 0), 1), (solid("blue", (20, 20)), (0, 0), 1)]
     data = gif_of((20, 20), [*patches, (solid("green", (400, 400)), (0, 0), 1)])

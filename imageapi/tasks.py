@@ -10,6 +10,7 @@ from celery import shared_task
 from celery.signals import worker_process_init, worker_shutting_down
 
 from processing.jobs import deletion, fetches, plan_changes
+from processing.models import Pulse
 from processing.remote import network
 from processing.upkeep import orphans, sweeper
 from processing.webhooks import deliveries, sending
@@ -49,6 +50,7 @@ def fetch_images() -> None:
 # The row is the truth: a sender that dies leaves its lease behind, and it runs out.
 @shared_task(name="deliver_webhooks", acks_late=False)
 def deliver_webhooks() -> None:
+    Pulse.objects.beat("fetcher")
     with suppress(network.Interrupted):
         sending.deliver()
 

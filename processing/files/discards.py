@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import storages
 from django.db import transaction
@@ -23,6 +23,7 @@ _LEFT_BEHIND = timedelta(seconds=10)
 # After a failure: a storage that hangs takes one worker for one request, not all of them for each file.
 _PAUSE = timedelta(minutes=1)
 _MOST = 1000
+HOLD = "hold"  # the pulse whose time lies ahead while no file may go
 _fuse = Fuse(_PAUSE.total_seconds())
 
 # Whoever takes rows puts them off for the others.
@@ -44,9 +45,29 @@ def discard(files: Iterable[tuple[str, str]]) -> None:
         transaction.on_commit(lambda: _remove(rows))
 
 
+def hold(duration: timedelta) -> None:
+    """From now on, for as long as that, no file goes: a backup copies what the database just copied names.
+
+    What a transaction lets go after this one was committed waits, noted as ever, until `release`.
+    """
+    until: Any = Pulse(name=HOLD, beat_at=timezone.now() + duration)
+    Pulse.objects.bulk_create(
+        [until], update_conflicts=True, unique_fields=["name"], update_fields=["beat_at"]
+    )
+
+
+def release() -> None:
+    """Ends a hold; the sweeper removes what has waited."""
+    Pulse.objects.filter(name=HOLD).delete()
+
+
+def is_held() -> bool:
+    return Pulse.objects.filter(name=HOLD, beat_at__gt=timezone.now()).exists()
+
+
 def clear() -> int:
     """Removes what was left behind, one caller of all at a time; returns how many files are gone."""
-    if not Pulse.objects.taken("discards", _PAUSE):
+    if is_held() or not Pulse.objects.taken("discards", _PAUSE):
         return 0
     gone = _remove(list(Discard.objects.raw(_TAKE, {"pause": _PAUSE, "most": _MOST})))
     if not _fuse.blown:
@@ -56,6 +77,9 @@ def clear() -> int:
 
 def _remove(rows: Sequence[Discard]) -> int:
     """Stops at the first failure: the next file lies in the same storage."""
+    # Looked at after the commit, so that of a hold and a discard one always sees the other.
+    if is_held():
+        return 0
     gone = []
     for row in rows:
         if _fuse.blown:

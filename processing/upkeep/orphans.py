@@ -12,6 +12,7 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.utils import timezone
 
+from processing.files.discards import is_held
 from processing.files.link_permits import PERMITS, permit_name
 from processing.models import UNFINISHED, Image
 
@@ -40,8 +41,8 @@ class Orphan(NamedTuple):
 
 
 def drop_orphans(older_than: timedelta = ORPHAN_AGE) -> int:
-    """Removes files that no row names; returns how many."""
-    return sum(drop(orphan) for orphan in orphans(older_than))
+    """Removes files that no row names; returns how many. None while a backup copies them."""
+    return 0 if is_held() else sum(drop(orphan) for orphan in orphans(older_than))
 
 
 def orphans(older_than: timedelta) -> Iterator[Orphan]:

@@ -14,6 +14,7 @@ from django.db import Error, connection
 from kombu.exceptions import OperationalError
 
 from processing.files import discards, originals
+from processing.files.proof import prove
 from processing.jobs import derivations, fetches
 from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Queue, Status
@@ -44,6 +45,7 @@ UPDATE processing_image SET waits = '' WHERE id IN (
 def sweep() -> int:
     """One round; returns how many images were freed or given up."""
     Pulse.objects.beat("sweep")
+    prove()
     freed = recover() + give_up() + fetches.give_up(_MOST) + leases.take_back() + free_twins()
     freed += derivations.sweep(forgotten_after(dispatch.DERIVE)) + canvas_turns.give_stalled()
     wake_workers()

@@ -16,6 +16,7 @@ from knox.models import AuthToken
 from imageapi import env
 from processing.accounts.first_plans import make_first_plans
 from processing.accounts.models import Plan, User
+from processing.files.discards import HOLD
 from processing.imaging import prove_codecs
 from processing.models import Pulse
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         prove_codecs()
         call_command("migrate", verbosity=0, interactive=False)
         make_first_plans()
-        Pulse.objects.all().delete()  # ready means that the workers of this start have answered
+        Pulse.objects.exclude(name=HOLD).delete()  # ready means that the workers of this start have answered
         check_anonymous_plan()
         password_file = settings.HOME / "admin_password"
         user = administrator(password_file)

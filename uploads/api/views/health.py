@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import redis
-from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
+from processing.files.proof import NAME
 from processing.models import Pulse
 from processing.plumbing.redis_client import connect
 from uploads.api.methods import SAFE, only
@@ -59,16 +59,27 @@ def _queue() -> str:
 
 
 def _storage() -> str:
-    store = storages["originals"]
-    store.save("ready", ContentFile(b"ready"))
-    return "ok"
+    """Workers write to it; here, for whoever asks, it is only looked at."""
+    if not storages["originals"].exists(NAME):
+        return "failed: no worker has written to it"
+    return _pulse("storage", "no worker could write to it for 30 s")
 
 
 def _worker() -> str:
-    pulse = Pulse.objects.filter(name="sweep").first()
-    if pulse is None or pulse.beat_at < timezone.now() - _STALE:
-        return "failed: no worker has answered beat for 30 s"
-    return "ok"
+    return _pulse("sweep", "no worker has answered beat for 30 s")
+
+
+def _fetcher() -> str:
+    return _pulse("fetcher", "the fetcher has not answered beat for 30 s")
+
+
+def _beat() -> str:
+    return _pulse("beat", "beat has not been seen for 30 s")
+
+
+def _pulse(name: str, otherwise: str) -> str:
+    fresh = Pulse.objects.filter(name=name, beat_at__gte=timezone.now() - _STALE).exists()
+    return "ok" if fresh else f"failed: {otherwise}"
 
 
 CHECKS: dict[str, Callable[[], str]] = {
@@ -76,4 +87,6 @@ CHECKS: dict[str, Callable[[], str]] = {
     "queue": _queue,
     "storage": _storage,
     "worker": _worker,
+    "fetcher": _fetcher,
+    "beat": _beat,
 }

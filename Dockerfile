@@ -10,6 +10,8 @@ RUN python -m venv /opt/imageapi \
  && find /opt/imageapi -name __pycache__ -type d -prune -exec rm -rf {} +
 
 FROM python:3.13-slim-trixie
+LABEL org.opencontainers.image.title=imageapi \
+      org.opencontainers.image.version=1.0.0
 ENV PATH=/opt/imageapi/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MALLOC_ARENA_MAX=2 \

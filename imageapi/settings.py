@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from imageapi import broker, database, env, media
+from imageapi import __version__, broker, database, env, media
 from imageapi.observability import logs
 from imageapi.up import embedded
 
+VERSION = __version__
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = env.path("IMAGEAPI_HOME", BASE_DIR / "var")
 
@@ -257,7 +258,7 @@ REST_KNOX = {"TOKEN_TTL": timedelta(days=30), "AUTH_HEADER_PREFIX": "Bearer", "A
 SPECTACULAR_SETTINGS = {
     "TITLE": "imageapi",
     "DESCRIPTION": "Images in, renditions and colours out, every completion pushed.",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "SERVERS": [{"url": "/", "description": "The host that this description comes from"}],
     "SERVE_INCLUDE_SCHEMA": False,

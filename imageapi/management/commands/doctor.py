@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from processing.upkeep import alive
 from processing.upkeep.doctor import Finding, findings
 from processing.upkeep.orphans import ORPHAN_AGE
 from uploads.intake.leftovers import left_uploads
@@ -27,7 +28,7 @@ _CHECKS = {
 
 
 class Command(BaseCommand):
-    """Exit code 1 where something is left that does not hold."""
+    """Exit code 1 where something is left that does not hold; what does not run is only said."""
 
     help = "Compares rows and files of a running installation; says what it found, with --fix mends it."
 
@@ -46,6 +47,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, fix: bool, deep: bool, older_than: float, **options: Any) -> None:
         found: Counter[str] = Counter()
         mended: Counter[str] = Counter()
+        for part in alive.PROCESSES:
+            if complaint := alive.complaint(part):
+                self.stdout.write(f"not running: {part} ({complaint})")
         for finding in _all(deep=deep, older_than=timedelta(hours=older_than)):
             done = fix and finding.fix is not None and finding.fix()
             found[finding.invariant] += 1

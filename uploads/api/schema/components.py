@@ -201,6 +201,7 @@ COMPONENTS: dict[str, Shape] = {
     "Health": record(
         {
             "status": {"enum": ["ok", "unavailable"]},
+            "version": TEXT,
             "checks": {"type": "object", "additionalProperties": TEXT},
         }
     ),

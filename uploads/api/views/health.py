@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import redis
+from django.conf import settings
 from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 
 from processing.files.proof import NAME
-from processing.models import Pulse
 from processing.plumbing.redis_client import connect
+from processing.upkeep import alive
 from uploads.api.methods import SAFE, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_STALE = timedelta(seconds=30)
-
 
 @only(*SAFE)
 def live(_request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"status": "ok", "checks": {}})
+    return JsonResponse({"status": "ok", "version": settings.VERSION, "checks": {}})
 
 
 @only(*SAFE)
@@ -33,7 +31,8 @@ def ready(_request: HttpRequest) -> JsonResponse:
     checks = {name: _outcome(check) for name, check in CHECKS.items()}
     healthy = all(outcome == "ok" for outcome in checks.values())
     return JsonResponse(
-        {"status": "ok" if healthy else "unavailable", "checks": checks}, status=200 if healthy else 503
+        {"status": "ok" if healthy else "unavailable", "version": settings.VERSION, "checks": checks},
+        status=200 if healthy else 503,
     )
 
 
@@ -62,31 +61,17 @@ def _storage() -> str:
     """Workers write to it; here, for whoever asks, it is only looked at."""
     if not storages["originals"].exists(NAME):
         return "failed: no worker has written to it"
-    return _pulse("storage", "no worker could write to it for 30 s")
+    return _heard_of("storage")
 
 
-def _worker() -> str:
-    return _pulse("sweep", "no worker has answered beat for 30 s")
-
-
-def _fetcher() -> str:
-    return _pulse("fetcher", "the fetcher has not answered beat for 30 s")
-
-
-def _beat() -> str:
-    return _pulse("beat", "beat has not been seen for 30 s")
-
-
-def _pulse(name: str, otherwise: str) -> str:
-    fresh = Pulse.objects.filter(name=name, beat_at__gte=timezone.now() - _STALE).exists()
-    return "ok" if fresh else f"failed: {otherwise}"
+def _heard_of(part: str) -> str:
+    complaint = alive.complaint(part)
+    return f"failed: {complaint}" if complaint else "ok"
 
 
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "queue": _queue,
     "storage": _storage,
-    "worker": _worker,
-    "fetcher": _fetcher,
-    "beat": _beat,
+    **{part: partial(_heard_of, part) for part in alive.PROCESSES},
 }

@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CODE := imageapi uploads processing realtime
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench faults hostile fresh load lock raise clean
+.PHONY: help up test check bench faults hostile upgrade fresh load lock raise clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on
 
 hostile: $(VENV)/.tests ## send what nobody should send; CORPUS=DIR sends every file of a folder too, COMPARE=1 looks at them with libvips
 	@CORPUS="$(CORPUS)" COMPARE="$(COMPARE)" exec $(PY) -m pytest tests/hostile -m "slow or not slow"
+
+upgrade: $(VENV)/.tests ## start this version on the home of the last released one
+	@exec $(PY) -m pytest tests/upgrade -m slow
 
 fresh: ## the main job in a new Debian 13 root, Python 3.13 and make alone (as root)
 	@exec .ci/debian-root

@@ -45,9 +45,14 @@ class Stack:
     """
 
     def __init__(
-        self, home: Path, env: Mapping[str, str] | None = None, account: Account | None = None
+        self,
+        home: Path,
+        env: Mapping[str, str] | None = None,
+        account: Account | None = None,
+        checkout: Path = ROOT,
     ) -> None:
         self.home = home
+        self.checkout = checkout
         self.env = dict(env or {})
         self.account = account
         self.port = 0
@@ -100,14 +105,19 @@ class Stack:
         self._lines = []
         command = Command(
             name="up",
-            argv=(sys.executable, "manage.py", "up"),
-            cwd=ROOT,
+            argv=(self._python(), "manage.py", "up"),
+            cwd=self.checkout,
             env={**inherited, **own, **self.env},
             account=self.account,
         )
         self.process = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
+
+    def _python(self) -> str:
+        """That of another checkout, where it has one of its own."""
+        own = self.checkout / ".venv" / "bin" / "python"
+        return str(own) if self.checkout != ROOT and own.exists() else sys.executable
 
     def wait_for(self, pattern: str, seconds: float) -> str:
         """The first line of the output that matches; raises StackFailed when there is none in time."""

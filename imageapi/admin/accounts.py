@@ -12,8 +12,10 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from imageapi.admin import widgets
+from imageapi.admin.images import empty
 from processing.accounts.models import Plan, User
 from processing.jobs import plan_changes
+from processing.models import Image
 from processing.queue import dispatch
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class AccountAdmin(UserAdmin):
     """Accounts are switched off, not deleted: their images' files would stay behind."""
 
     list_display = ("username", "email", "plan", "usage", "is_active", "is_staff", "last_seen", "paused_at")
-    actions = ("pause", "resume")
+    actions = ("pause", "resume", "empty_trash")
     list_filter = ("plan", "is_active", "is_staff", "is_superuser")
     list_select_related = ("plan",)
     list_per_page = 50
@@ -128,6 +130,11 @@ class AccountAdmin(UserAdmin):
         dispatch.wake()
         dispatch.wake(dispatch.FETCH_TASK, dispatch.FETCH)
         self.message_user(request, f"{count} resumed.")
+
+    @admin.action(description="Empty the trash now", permissions=["change"])
+    def empty_trash(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        count = empty(Image.objects.filter(owner__in=queryset))
+        self.message_user(request, f"{count:,} deleted images on their way out.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

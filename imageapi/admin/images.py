@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
+from kombu.exceptions import OperationalError
 
 from imageapi.admin import widgets
 from imageapi.admin.readonly import LookOnly
+from imageapi.tasks import purge_deleted_images
 from processing.accounts import quota
 from processing.accounts.models import User
 from processing.files import link_permits, storage
@@ -53,7 +56,7 @@ class ImageAdmin(LookOnly):
     search_fields = ("name", "^checksum", "owner__username")
     search_help_text = "Name, beginning of the SHA-256 checksum, or owner."
     ordering = ("-id",)
-    actions = ("retry", "derive_again", "delete_softly", "restore", "revoke_links")
+    actions = ("retry", "derive_again", "delete_softly", "restore", "empty_trash", "revoke_links")
     fields = (
         "large_preview",
         "palette",
@@ -154,6 +157,10 @@ class ImageAdmin(LookOnly):
         chosen = queryset.exclude(deleted_at=None).values_list("id", flat=True)
         _tell(request, deletion.restore_all(list(chosen)), "restored")
 
+    @admin.action(description="Remove deleted images for good now", permissions=["manage"])
+    def empty_trash(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        _tell(request, empty(queryset), "on their way out")
+
     @admin.action(description="Revoke expiring links", permissions=["manage"])
     def revoke_links(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         _tell(request, link_permits.revoke(list(queryset.values_list("id", flat=True))), "without links now")
@@ -166,6 +173,14 @@ def _derive(owner: User, chosen: set[Any]) -> int:
         lacking = [image_id for image_id in derivations.lacking(owner.id, recipe) if image_id in chosen]
         derivations.submit(owner.id, recipe, lacking)
     return len(lacking)
+
+
+def empty(images: Any) -> int:
+    """Lets a worker remove the deleted ones of these images now instead of after the retention time."""
+    count = deletion.hasten(images)
+    with suppress(OperationalError):  # without the broker the hourly round takes them
+        purge_deleted_images.apply_async(queue="bulk")
+    return count
 
 
 def _tell(request: HttpRequest, count: int, what: str) -> None:

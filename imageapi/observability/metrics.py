@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from processing.plumbing import metrics
-from processing.upkeep import backlog
+from processing.upkeep import backlog, capacity
 
 Found = TypeVar("Found")
 
@@ -51,7 +51,7 @@ class Installation(Collector):
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("imageapi_up", "Whether the numbers of this part are there.", labels=["part"])
-        for part, collect in (("database", _of_rows), ("broker", _of_broker), ("counters", _of_counters)):
+        for part, collect in PARTS.items():
             found = _tried(collect)
             up.add_metric([part], float(found is not None))
             yield from found or ()
@@ -85,6 +85,29 @@ def _of_rows() -> list[Metric]:
     if (age := backlog.pulse_age()) is not None:
         pulse.add_metric([], age)
     return [depth, oldest, waiting, pulse]
+
+
+def _of_capacity() -> list[Metric]:
+    disk, (images, size) = capacity.disk(), capacity.trash()
+    return [
+        *([_gauge("imageapi_disk_free_bytes", "Room for media.", disk.free)] if disk else ()),
+        *([_gauge("imageapi_disk_bytes", "Size of the disk of the media.", disk.total)] if disk else ()),
+        _gauge("imageapi_trash_images", "Deleted images that can still be restored.", images),
+        _gauge("imageapi_trash_bytes", "Size of what was uploaded as them.", size),
+        _by_account("imageapi_account_unfinished", "Unfinished images of the busiest.", capacity.busiest()),
+        _by_account("imageapi_account_bytes", "Storage that the largest use.", capacity.largest()),
+    ]
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _by_account(name: str, text: str, numbers: list[tuple[str, int]]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=["account"])
+    for account, value in numbers:
+        family.add_metric([account], value)
+    return family
 
 
 def _of_broker() -> list[Metric]:
@@ -133,6 +156,12 @@ def _histogram(name: str, text: str, numbers: dict[metrics.Series, float]) -> Me
     return family
 
 
+PARTS: dict[str, Callable[[], list[Metric]]] = {
+    "database": _of_rows,
+    "capacity": _of_capacity,
+    "broker": _of_broker,
+    "counters": _of_counters,
+}
 REGISTRY.register(Installation())
 
 

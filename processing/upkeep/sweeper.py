@@ -20,7 +20,7 @@ from processing.ledger import Outcome, settle
 from processing.models import Image, Pulse, Queue, Status
 from processing.queue import canvas_turns, dispatch, in_hand, leases
 from processing.queue.in_hand import Begun
-from processing.upkeep import backlog
+from processing.upkeep import backlog, capacity
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ def sweep() -> int:
     """One round; returns how many images were freed or given up."""
     Pulse.objects.beat("sweep")
     prove()
+    capacity.warn()
     freed = recover() + give_up() + fetches.give_up(_MOST) + leases.take_back() + free_twins()
     freed += derivations.sweep(forgotten_after(dispatch.DERIVE)) + canvas_turns.give_stalled()
     wake_workers()

@@ -15,6 +15,7 @@ from tests.api import Api
 from tests.drawing import photo
 from tests.stack import ROOT, Stack
 
+PARTS = ("database", "capacity", "broker", "counters")
 NAME = re.compile(r"\bimageapi_\w+")
 
 
@@ -103,7 +104,9 @@ def test_numbers_of_all_workers_add_up_at_any_web_server(api: Api) -> None:
     assert after["imageapi_oldest_unfinished_seconds{queue=interactive,status=processing}"] == 0
     assert after["imageapi_queue_messages{queue=images}"] == 0
     assert 0 <= after["imageapi_pulse_age_seconds{}"] < 30
-    assert {after[f"imageapi_up{{part={part}}}"] for part in ("database", "broker", "counters")} == {1}
+    assert {after[f"imageapi_up{{part={part}}}"] for part in PARTS} == {1}
+    assert 0 < after["imageapi_disk_free_bytes{}"] < after["imageapi_disk_bytes{}"]
+    assert after["imageapi_account_bytes{account=admin}"] > 0
 
 
 def test_requests_are_counted_by_route_not_by_path(api: Api) -> None:

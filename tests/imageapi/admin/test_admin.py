@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from processing.accounts.models import Plan, User
 from processing.files import link_permits
+from processing.jobs import deletion
 from processing.ledger import Outcome, settle
 from processing.models import Delivery, Image, Job, Status
 from processing.plumbing.uuid7 import uuid7
@@ -153,6 +154,17 @@ def test_images_are_deleted_softly_and_restored(admin: Client) -> None:
     assert "1 image restored" in acted(admin, "image", "restore", image)
     image.refresh_from_db()
     assert image.deleted_at is None
+
+
+def test_the_trash_is_emptied_early(admin: Client) -> None:
+    alice = person("alice")
+    kept, thrown, another = made(taken_in(alice, photo(1, 60, 40), photo(2, 60, 40), photo(3, 60, 40)))
+    deletion.delete_all([thrown.id, another.id])
+    assert "1 image on their way out" in acted(admin, "image", "empty_trash", kept, thrown)
+    assert deletion.purge() == 1
+    assert "1 deleted images on their way out" in acted(admin, "user", "empty_trash", alice)
+    assert deletion.purge() == 1
+    assert list(Image.objects.of(alice.pk)) == [kept]
 
 
 def test_links_are_revoked(admin: Client) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CODE := imageapi uploads processing realtime
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench faults hostile upgrade fresh load lock raise clean
+.PHONY: help up test check bench faults hostile upgrade fresh all load lock raise clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ upgrade: $(VENV)/.tests ## start this version on the home of the last released o
 
 fresh: ## the main job in a new Debian 13 root, Python 3.13 and make alone (as root)
 	@exec .ci/debian-root
+
+all: $(VENV)/.tests ## all of these, one after the other, and one report (an hour or two)
+	@exec .ci/all
 
 load: $(VENV)/.tests ## many clients at once
 	@exec $(PY) -m benchmarks.load

@@ -135,6 +135,13 @@ def test_the_web_server_hears_of_the_client_and_of_nobody_else(
     assert balancer.get("/api/list", **headers)[1]["x-forwarded-for"] == client
 
 
+def test_where_the_service_is_reached_is_the_proxys_word(balancer: Balancer) -> None:
+    heard = balancer.get("/", X_Forwarded_Proto="https", X_Forwarded_Prefix="/img")[1]
+    assert (heard["x-forwarded-proto"], heard["x-forwarded-prefix"]) == ("https", "/img")
+    heard = balancer.get("/")[1]
+    assert (heard["x-forwarded-proto"], "x-forwarded-prefix" in heard) == ("http", False)
+
+
 def test_no_log_holds_what_opens_a_file_without_a_login(balancer: Balancer) -> None:
     balancer.get("/links/sEcReT:1vOx:token")
     balancer.get("/img/media/sEcReT0123456789012345/web")

@@ -1,12 +1,16 @@
-"""Beat, which does not fill a queue that nobody empties."""
+"""Beat, which does not fill a queue that nobody empties, and leaves a trace that it lives."""
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from celery.beat import PersistentScheduler
+from django.db import Error, connection
 from kombu.exceptions import OperationalError
+
+from processing.models import Pulse
 
 if TYPE_CHECKING:
     from celery.beat import ScheduleEntry
@@ -15,10 +19,24 @@ logger = logging.getLogger(__name__)
 
 # More than there are periodic tasks: each of them is there, or has been taken lately.
 _MOST = 20
+_PULSE_SECONDS = 5.0
 
 
 class Scheduler(PersistentScheduler):
     """Celery's own, but for a queue in which enough waits: what has expired lies there until it is taken."""
+
+    _noted = float("-inf")
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Notes its pulse in the database, now and then; without a database it goes on."""
+        seconds: float = super().tick(*args, **kwargs)
+        if time.monotonic() - self._noted >= _PULSE_SECONDS:
+            self._noted = time.monotonic()
+            try:
+                Pulse.objects.beat("beat")
+            except Error:
+                connection.close()
+        return min(seconds, _PULSE_SECONDS)
 
     def apply_async(
         self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any

@@ -47,7 +47,7 @@ app.conf.beat_schedule = {
     "expire-uploads": {
         "task": "expire_uploads",
         "schedule": 60.0,
-        "options": {"queue": "bulk", "expires": 60},
+        "options": {"expires": 60},
     },
     "purge-deleted-images": {"task": "purge_deleted_images", **_HOURLY},
     "drop-orphans": {"task": "drop_orphans", **_HOURLY},

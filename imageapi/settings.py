@@ -199,7 +199,6 @@ DEFAULT_FROM_EMAIL = env.text("IMAGEAPI_EMAIL_FROM", "imageapi@localhost")
 # Celery: the message is a hint, the row is the truth (docs/architecture.md).
 
 CELERY_BROKER_URL = broker.url(BROKER_URL)
-CELERY_BEAT_SCHEDULER = "imageapi.clock.Clock"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # a poison image must not loop: the lease brings it back, counted

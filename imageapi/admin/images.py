@@ -179,7 +179,7 @@ def empty(images: Any) -> int:
     """Lets a worker remove the deleted ones of these images now instead of after the retention time."""
     count = deletion.hasten(images)
     with suppress(OperationalError):  # without the broker the hourly round takes them
-        purge_deleted_images.apply_async(queue="bulk")
+        purge_deleted_images.delay()
     return count
 
 

@@ -96,7 +96,7 @@ WITH change AS (
         status = CASE
             WHEN j.completed + j.failed + j.aborted + c.done < j.total THEN 'processing'
             WHEN j.aborted + c.aborted > 0 THEN 'aborted'
-            WHEN j.failed + c.failed = j.total THEN 'failed'
+            WHEN j.failed + c.failed = j.total AND j.total > 0 THEN 'failed'
             WHEN j.failed + c.failed > 0 THEN 'partial'
             ELSE 'completed' END
     FROM change c WHERE j.id = c.job_id

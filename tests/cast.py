@@ -7,13 +7,13 @@ from typing import Any
 
 from processing.accounts.first_plans import make_first_plans
 from processing.accounts.models import Plan, User
-from processing.imaging import Recipe
+from processing.imaging.recipes import WEB, thumbnail
 from processing.jobs import lifecycle
 from processing.models import Image, Job, Queue
 from processing.queue.claims import Claim, Policy, claim
 from processing.queue.leases import release
 
-RECIPE = Recipe(heights=(200,))
+RECIPES = (WEB, thumbnail(200))
 
 
 def person(name: str, plan: str = "Enterprise") -> User:
@@ -38,7 +38,7 @@ def new_image(index: int, checksum: str = "", **values: Any) -> lifecycle.NewIma
 def submitted(owner: User, count: int = 3, kind: str = "batch", *, first: int = 0) -> tuple[Job, list[Image]]:
     """A job whose images' checksums count up from `first`."""
     files = [new_image(index, checksum=f"{first + index:064x}") for index in range(count)]
-    return lifecycle.submit(owner.id, kind, RECIPE, files)
+    return lifecycle.submit(owner.id, kind, RECIPES, files)
 
 
 def held(images: Iterable[Image]) -> list[Claim]:

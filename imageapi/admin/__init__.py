@@ -8,6 +8,7 @@ from imageapi.admin.accounts import AccountAdmin, PlanAdmin
 from imageapi.admin.images import ImageAdmin
 from imageapi.admin.jobs import JobAdmin
 from imageapi.admin.queues import QueueStateAdmin
+from imageapi.admin.recipes import RecipeAdmin
 from imageapi.admin.webhooks import DeliveryAdmin, EndpointAdmin
 from uploads.api.sign_in import SignInForm
 
@@ -19,6 +20,7 @@ __all__ = [
     "JobAdmin",
     "PlanAdmin",
     "QueueStateAdmin",
+    "RecipeAdmin",
 ]
 
 admin.site.site_header = admin.site.site_title = "imageapi"

@@ -167,11 +167,11 @@ class ImageAdmin(LookOnly):
 
 
 def _derive(owner: User, chosen: set[Any]) -> int:
-    recipe = owner.plan.recipe()
+    recipes = owner.plan.recipes()
     with transaction.atomic():
         quota.hold(owner.id)  # none of them is purged meanwhile
-        lacking = [image_id for image_id in derivations.lacking(owner.id, recipe) if image_id in chosen]
-        derivations.submit(owner.id, recipe, lacking)
+        lacking = [image_id for image_id in derivations.lacking(owner.id, recipes) if image_id in chosen]
+        derivations.submit(owner.id, recipes, lacking)
     return len(lacking)
 
 

@@ -37,7 +37,7 @@ class JobAdmin(LookOnly):
         "aborted",
         "total",
         "seq",
-        "recipe",
+        "recipes",
         "webhook_url",
         "created_at",
         "updated_at",

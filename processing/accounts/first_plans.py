@@ -15,6 +15,7 @@ FIRST_PLANS: dict[str, dict[str, Any]] = {
         "max_files": 100,
         "storage_quota_bytes": 5 * GIGABYTE,
         "requests_per_minute": 600,
+        "max_recipes": 5,
     },
     "Premium": {
         "thumbnail_heights": [200, 400],
@@ -23,6 +24,7 @@ FIRST_PLANS: dict[str, dict[str, Any]] = {
         "max_files": 1000,
         "storage_quota_bytes": 100 * GIGABYTE,
         "requests_per_minute": 6000,
+        "max_recipes": 50,
     },
     "Enterprise": {
         "thumbnail_heights": [200, 400],
@@ -32,6 +34,7 @@ FIRST_PLANS: dict[str, dict[str, Any]] = {
         "max_files": 5000,
         "storage_quota_bytes": 2000 * GIGABYTE,
         "requests_per_minute": 60_000,
+        "max_recipes": 200,
     },
 }
 

@@ -9,9 +9,24 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 
-from processing.imaging import Recipe
+from processing.imaging.recipes import (
+    ANIMATIONS,
+    FITS,
+    FORMATS,
+    MAX_QUALITY,
+    MAX_SIDE,
+    POSITIONS,
+    WEB,
+    Quality,
+    Recipe,
+    thumbnail,
+)
 
 MEGABYTE = 1024 * 1024
+
+
+def _first_recipes() -> list[dict[str, Any]]:
+    return [WEB.to_json()]
 
 
 class Plan(models.Model):
@@ -21,8 +36,14 @@ class Plan(models.Model):
     thumbnail_heights = ArrayField(
         models.PositiveIntegerField(validators=[MinValueValidator(16), MaxValueValidator(4096)]),
         size=8,
-        help_text="Pixels, separated by commas.",
+        help_text="Pixels, separated by commas. Each is a recipe, thumbnail-<height>.",
     )
+    recipe_list = models.JSONField(
+        default=_first_recipes,
+        editable=False,
+        help_text="What the rows of its recipes say: every upload reads the plan, and no more than that.",
+    )
+    max_recipes = models.PositiveIntegerField(default=5, help_text="Recipes of an account's own.")
     keeps_original = models.BooleanField(default=False)
     allows_links = models.BooleanField(default=False, help_text="Expiring links to originals.")
     max_file_bytes = models.BigIntegerField(default=20 * MEGABYTE)
@@ -47,9 +68,20 @@ class Plan(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def recipe(self) -> Recipe:
-        """What is made of the images of its accounts."""
-        return Recipe(heights=tuple(self.thumbnail_heights))
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        begins = self._state.adding
+        super().save(*args, **kwargs)
+        if begins:
+            StoredRecipe.objects.bulk_create(
+                StoredRecipe.of(Recipe.from_json(recipe), plan=self) for recipe in self.recipe_list
+            )
+
+    def recipes(self) -> tuple[Recipe, ...]:
+        """What is made of the images of its accounts; a row says more than a height does."""
+        stored = [Recipe.from_json(recipe) for recipe in self.recipe_list]
+        named = {recipe.name for recipe in stored}
+        heights = [thumbnail(height) for height in self.thumbnail_heights]
+        return (*stored, *(recipe for recipe in heights if recipe.name not in named))
 
 
 class User(AbstractUser):
@@ -64,6 +96,9 @@ class User(AbstractUser):
         default=list,
         editable=False,
         help_text="The thumbnail heights for which its images were last looked through; empty: look again.",
+    )
+    derived_recipes = models.JSONField(
+        default=list, editable=False, help_text="The plan's recipes for which they were."
     )
 
     paused_at = models.DateTimeField(
@@ -82,6 +117,83 @@ class User(AbstractUser):
             super().save(*args, **kwargs)
             if has_new_password:
                 self.auth_token_set.all().delete()  # type: ignore[attr-defined]
+
+
+def _choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(word, word) for word in words]
+
+
+_PIXELS: Any = [MinValueValidator(1), MaxValueValidator(MAX_SIDE)]
+
+
+def _quality(name: str, default: int) -> models.PositiveSmallIntegerField[Any, Any]:
+    allowed: Any = [MinValueValidator(1), MaxValueValidator(MAX_QUALITY[name])]
+    return models.PositiveSmallIntegerField(default=default, validators=allowed)
+
+
+class StoredRecipe(models.Model):
+    """A recipe of a plan, or of an account's own; its version rises when what it makes changes."""
+
+    plan = models.ForeignKey(Plan, models.CASCADE, null=True, blank=True, related_name="stored_recipes")
+    owner = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="stored_recipes")
+    name = models.CharField(max_length=40, help_text="1 to 40 of the characters a-z, 0-9 and -.")
+    width = models.PositiveIntegerField(null=True, blank=True, validators=_PIXELS, help_text="Pixels.")
+    height = models.PositiveIntegerField(null=True, blank=True, validators=_PIXELS, help_text="Pixels.")
+    fit = models.CharField(max_length=8, choices=_choices(FITS), default="inside")
+    position = models.CharField(max_length=16, choices=_choices(POSITIONS), default="center")
+    enlarge = models.BooleanField(default=False)
+    formats = ArrayField(models.CharField(max_length=8, choices=_choices(FORMATS)), default=list)
+    quality_jpeg = _quality("jpeg", Quality().jpeg)
+    quality_webp = _quality("webp", Quality().webp)
+    quality_avif = _quality("avif", Quality().avif)
+    animation = models.CharField(max_length=8, choices=_choices(ANIMATIONS), default="keep")
+    background = models.CharField(max_length=7, default="#ffffff")
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = "recipe"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="recipe_of_a_plan_or_an_account",
+                condition=models.Q(plan__isnull=True) ^ models.Q(owner__isnull=True),
+            ),
+            models.UniqueConstraint(fields=["plan", "name"], name="recipe_once_in_its_plan"),
+            models.UniqueConstraint(fields=["owner", "name"], name="recipe_once_in_its_account"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of(cls, recipe: Recipe, **whose: Any) -> StoredRecipe:
+        row = cls(**whose)
+        row.take(recipe)
+        return row
+
+    def take(self, recipe: Recipe) -> None:
+        """Becomes this recipe, its version too."""
+        for name, value in recipe.to_json().items():
+            if name == "quality":
+                self.quality_jpeg, self.quality_webp = value["jpeg"], value["webp"]
+                self.quality_avif = value["avif"]
+            else:
+                setattr(self, name, value)
+
+    def value(self) -> Recipe:
+        """Raises InvalidRecipe for a row that is none."""
+        return Recipe(
+            name=self.name,
+            width=self.width,
+            height=self.height,
+            fit=self.fit,
+            position=self.position,
+            enlarge=self.enlarge,
+            formats=tuple(self.formats),
+            quality=Quality(self.quality_jpeg, self.quality_webp, self.quality_avif),
+            animation=self.animation,
+            background=self.background,
+            version=self.version,
+        )
 
 
 def plan_of(owner_id: int) -> Plan:

@@ -8,11 +8,13 @@ from processing.models import Job
 from processing.webhooks.outbox import job_created
 
 if TYPE_CHECKING:
-    from processing.imaging import Recipe
+    from collections.abc import Sequence
+
+    from processing.imaging.recipes import Recipe
 
 
-def begin(owner_id: int, kind: str, recipe: Recipe, total: int, **more: Any) -> Job:
+def begin(owner_id: int, kind: str, recipes: Sequence[Recipe], total: int, **more: Any) -> Job:
     """Call it in the transaction that writes the job's images."""
-    job = Job.begin(owner_id, kind, recipe, total, **more)
+    job = Job.begin(owner_id, kind, recipes, total, **more)
     job_created(job)
     return job

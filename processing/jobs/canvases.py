@@ -20,9 +20,10 @@ from processing.plumbing.uuid7 import uuid7
 from processing.queue.dispatch import wake
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from processing.imaging import Recipe
+    from processing.imaging.recipes import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,17 @@ class Drawn:
 
 
 def start(
-    owner_id: int, recipe: Recipe, asked: Asked, *, webhook_url: str = "", keeps_originals: bool = True
+    owner_id: int,
+    recipes: Sequence[Recipe],
+    asked: Asked,
+    *,
+    webhook_url: str = "",
+    keeps_originals: bool = True,
 ) -> Job:
     """Writes the job with all its snapshots, and tells the workers of the first once that is committed."""
     percents = percentages(asked.granular)
     job = begin(
-        owner_id, Job.Kind.CANVAS, recipe, len(percents), canvas=asdict(asked), webhook_url=webhook_url
+        owner_id, Job.Kind.CANVAS, recipes, len(percents), canvas=asdict(asked), webhook_url=webhook_url
     )
     images = [
         _snapshot(job, asked, index, percent, keeps_originals) for index, percent in enumerate(percents)

@@ -1,14 +1,15 @@
 """Derive jobs: renditions that existing images lack, made in the background.
 
 An image stays completed and in its own job while this goes on; one Derivation row an image is what is
-claimed, tried again and counted. It adds renditions and never replaces one, so no URL changes.
+claimed, tried again and counted. A rendition of an older version, or round another focal point, is replaced:
+the row names the new file first, the old one goes after, and until then its URL answers.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from processing.files.discards import discard
 from processing.files.storage import rendition_name
-from processing.imaging import Recipe
+from processing.jobs import recipes as by_recipe
 from processing.jobs.begin import begin
 from processing.ledger import move_counters
 from processing.models import UNFINISHED, Derivation, Image, Job, Status
@@ -28,7 +29,9 @@ from processing.webhooks.outbox import enqueue
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from processing.imaging.recipes import Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ _GRACE = timedelta(seconds=15)
 _LACKING = """
 SELECT id FROM processing_image
 WHERE owner_id = %s AND has_original AND status IN ('pending', 'processing', 'completed')
-  AND NOT jsonb_path_query_array(renditions, '$[*].name') @> %s::jsonb
+  AND NOT renditions @> %s::jsonb
 ORDER BY id
 """
 
@@ -75,31 +78,44 @@ UPDATE processing_derivation SET sent_at = now() WHERE id IN (
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A derivation in this worker's hands, its image, and what that one lacks."""
+    """A derivation in this worker's hands, its image, what images of the same bytes have for it already, and
+    what is still to be made.
+    """
 
     derivation: Derivation
     image: Image
-    lacking: Recipe
+    recipes: tuple[Recipe, ...]
+    shared: list[dict[str, Any]]
+    lacking: tuple[Recipe, ...]
 
 
-def lacking(owner_id: int, recipe: Recipe) -> list[uuid.UUID]:
-    """The account's images whose uploaded file is there and which lack a rendition of the recipe."""
-    names = json.dumps(sorted(recipe.names()))
-    return [image.id for image in Image.objects.raw(_LACKING, [owner_id, names])]
+def lacking(owner_id: int, recipes: Sequence[Recipe]) -> list[uuid.UUID]:
+    """The account's images whose uploaded file is there and which lack a rendition of these versions."""
+    wanted = json.dumps([{"name": recipe.name, "version": recipe.version} for recipe in recipes])
+    return [image.id for image in Image.objects.raw(_LACKING, [owner_id, wanted])]
 
 
-def submit(owner_id: int, recipe: Recipe, image_ids: Sequence[uuid.UUID]) -> Job | None:
+def submit(owner_id: int, recipes: Sequence[Recipe], image_ids: Sequence[uuid.UUID]) -> Job | None:
     """Writes a job that gives these images of the account what they lack; None where there are none."""
     if not image_ids:
         return None
     with transaction.atomic():
-        job = begin(owner_id, Job.Kind.DERIVE, recipe, len(image_ids))
+        job = begin(owner_id, Job.Kind.DERIVE, recipes, len(image_ids))
         rows = [
             Derivation(job=job, image_id=image_id, index=index, sent_at=job.created_at)
             for index, image_id in enumerate(image_ids)
         ]
         Derivation.objects.bulk_create(rows, batch_size=5000)
         transaction.on_commit(lambda: _dispatch(rows))
+    return job
+
+
+def nothing(owner_id: int, recipes: Sequence[Recipe]) -> Job:
+    """A job that is finished as it begins: there was nothing to make."""
+    with transaction.atomic():
+        job = begin(owner_id, Job.Kind.DERIVE, recipes, 0, finished_at=timezone.now())
+        _tell(job.id)
+    job.refresh_from_db()
     return job
 
 
@@ -137,26 +153,28 @@ def claim(derivation_id: uuid.UUID) -> Work | None:
     row = rows[0]
     image = Image.objects.get(id=row.image_id)
     # Images of the same bytes share their files: what one has, the other needs only to name.
-    recipe = Recipe.from_json(Job.objects.values_list("recipe", flat=True).get(id=row.job_id))
-    image.renditions = _merged(image, _of_twins(image), recipe.names())
-    heights = tuple(h for h in recipe.heights if f"thumbnail-{h}" not in image.rendition_names)
-    return Work(row, image, replace(recipe, heights=heights))
+    recipes = by_recipe.load(Job.objects.values_list("recipes", flat=True).get(id=row.job_id))
+    wanted = by_recipe.lacking(recipes, image.renditions, image.focal_point)
+    shared = _shared(image, wanted) if wanted else []
+    return Work(row, image, recipes, shared, by_recipe.lacking(wanted, shared, image.focal_point))
 
 
 def is_complete(work: Work) -> bool:
-    return work.lacking.names() <= work.image.rendition_names
+    return not work.lacking
 
 
-def settle(work: Work, renditions: Sequence[dict[str, Any]]) -> bool:
-    """Adds the renditions to the image, counts and tells it; False where the lease was lost meanwhile."""
+def settle(work: Work, renditions: Sequence[dict[str, Any]], losses: Sequence[str] = ()) -> bool:
+    """Gives the image its renditions, counts and tells it; False where the lease was lost meanwhile."""
     with transaction.atomic():
         if not _finish(work.derivation, Status.COMPLETED):
             return False
         image = Image.objects.select_for_update(no_key=True).get(id=work.image.id)
-        made = [*work.image.renditions, *renditions]
-        image.renditions = _merged(image, made, {rendition["name"] for rendition in made})
-        image.save(update_fields=["renditions"])
-        discard(_unnamed(image, renditions))
+        before = list(image.renditions)
+        made = [*work.shared, *renditions]
+        image.renditions = _replaced(before, _still_wanted(work.recipes, made, image))
+        image.losses = list(dict.fromkeys([*image.losses, *losses]))
+        image.save(update_fields=["renditions", "losses"])
+        discard(_unnamed(image, [*before, *renditions]))
         _tell(work.derivation.job_id, completed=1, images=[image])
     return True
 
@@ -210,18 +228,52 @@ def _of_twins(image: Image) -> Iterator[dict[str, Any]]:
 
 
 def _unnamed(image: Image, made: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Files just made that no image names: another recipe may give a rendition that is there other bytes."""
+    """Of these files those that no image names, this one or another of the same bytes."""
     files = {rendition["file"] for rendition in made} - {rendition["file"] for rendition in image.renditions}
     if files:
         files -= {rendition["file"] for rendition in _of_twins(image)}
     return [("renditions", rendition_name(image.key, file)) for file in files]
 
 
-def _merged(image: Image, more: Iterable[dict[str, Any]], names: set[str]) -> list[dict[str, Any]]:
-    """The image's own renditions, then those of these `names` that it has not."""
-    missing = names - image.rendition_names
-    added = {rendition["name"]: rendition for rendition in more if rendition["name"] in missing}
-    return [*image.renditions, *added.values()]
+def _shared(image: Image, wanted: Sequence[Recipe]) -> list[dict[str, Any]]:
+    """Images of the same bytes share their files: what one has, the other needs only to name."""
+    found: dict[str, dict[str, Any]] = {}
+    for rendition in _of_twins(image):
+        if any(by_recipe.is_made_by(recipe, rendition, image.focal_point) for recipe in wanted):
+            found[rendition["file"]] = rendition
+    return list(found.values())
+
+
+def _still_wanted(
+    recipes: Sequence[Recipe], made: Sequence[dict[str, Any]], image: Image
+) -> list[dict[str, Any]]:
+    """What was made, but for what was overtaken: by a newer version, or by another focal point."""
+    newest: dict[str, int] = {}
+    for rendition in image.renditions:
+        newest[rendition["name"]] = max(rendition["version"], newest.get(rendition["name"], 0))
+    return [
+        rendition
+        for rendition in made
+        if rendition["version"] >= newest.get(rendition["name"], 0)
+        and any(by_recipe.is_made_by(recipe, rendition, image.focal_point) for recipe in recipes)
+    ]
+
+
+def _replaced(before: Sequence[dict[str, Any]], made: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those from before with the made ones in the places of their names, and new names at the end."""
+    fresh: dict[str, list[dict[str, Any]]] = {}
+    for rendition in made:
+        fresh.setdefault(rendition["name"], []).append(rendition)
+    kept: list[dict[str, Any]] = []
+    given: set[str] = set()
+    for rendition in before:
+        name = rendition["name"]
+        if name not in fresh:
+            kept.append(rendition)
+        elif name not in given:
+            kept += fresh[name]
+            given.add(name)
+    return kept + [rendition for rendition in made if rendition["name"] not in given]
 
 
 def _tell(job_id: uuid.UUID, *, images: Sequence[Image] = (), **counted: int) -> None:

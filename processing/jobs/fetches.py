@@ -27,9 +27,10 @@ from django.db.models.functions import Now
 
 from processing.accounts import quota
 from processing.files import storage
-from processing.imaging import ImageFailed, Probe, Recipe, probe
+from processing.imaging import ImageFailed, Probe, probe
 from processing.jobs.begin import begin
 from processing.jobs.lifecycle import wanted
+from processing.jobs.recipes import load
 from processing.ledger import Outcome, settle
 from processing.models import Image, Job, Queue, Source, Status, Waits
 from processing.plumbing.bulk_insert import insert
@@ -43,6 +44,8 @@ from processing.remote.web_addresses import checked_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from processing.imaging.recipes import Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -66,14 +69,14 @@ class NewSource:
 def submit(
     owner_id: int,
     kind: str,
-    recipe: Recipe,
+    recipes: Sequence[Recipe],
     sources: Sequence[NewSource],
     *,
     webhook_url: str = "",
     keeps_originals: bool = True,
 ) -> Job:
     """Writes a job with images that are still to be fetched, in three INSERTs; call it in a transaction."""
-    job = begin(owner_id, kind, recipe, len(sources), webhook_url=webhook_url)
+    job = begin(owner_id, kind, recipes, len(sources), webhook_url=webhook_url)
     images = [_image(job, source, keeps_original=keeps_originals) for source in sources]
     insert(images)
     Source.objects.bulk_create(
@@ -230,7 +233,7 @@ def _hand_on(image: Image, key: str, fetched: Fetched, shape: Probe) -> bool:
 
 def _twin(image: Image, checksum: str) -> Image | None:
     """The owner's image of these bytes; one that is not finished only where it gets the same renditions."""
-    names = wanted(Recipe.from_json(image.job.recipe), keeps_originals=image.keeps_original)
+    names = wanted(load(image.job.recipes), keeps_originals=image.keeps_original)
     twin = Image.objects.twins(image.owner_id, [checksum], wanted=names).get(checksum)
     if twin and (twin.status == Status.COMPLETED or twin.job_id == image.job_id):
         return twin

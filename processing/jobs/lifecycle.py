@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from processing.imaging import Recipe
 from processing.jobs import derivations
 from processing.jobs.begin import begin
+from processing.jobs.recipes import load, marks
 from processing.ledger import record
 from processing.models import UNFINISHED, Image, Job, Queue, Status, Waits
 from processing.plumbing.bulk_insert import insert
@@ -20,7 +20,9 @@ from processing.queue.dispatch import FETCH, FETCH_TASK, wake
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
+
+    from processing.imaging.recipes import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class NewImage:
 def submit(
     owner_id: int,
     kind: str,
-    recipe: Recipe,
+    recipes: Sequence[Recipe],
     files: Sequence[NewImage],
     *,
     webhook_url: str = "",
@@ -53,20 +55,20 @@ def submit(
     its own key is then nobody's, and the caller drops it. Files that are not to be kept
     (`keeps_originals=False`) go once their renditions are safe.
     """
-    job = begin(owner_id, kind, recipe, len(files), webhook_url=webhook_url)
+    job = begin(owner_id, kind, recipes, len(files), webhook_url=webhook_url)
     images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
     insert(images)
     transaction.on_commit(wake)
     return job, images
 
 
-def wanted(recipe: Recipe, *, keeps_originals: bool) -> set[str]:
+def wanted(recipes: Iterable[Recipe], *, keeps_originals: bool) -> set[str]:
     """What an image with the same bytes must have to stand in for a new one (ImageQuerySet.twins)."""
-    return recipe.names() | ({"original"} if keeps_originals else set())
+    return marks(recipes) | ({"original"} if keeps_originals else set())
 
 
 def _with_twins(owner_id: int, job: Job, files: Sequence[NewImage], *, keeps_originals: bool) -> list[Image]:
-    names = wanted(Recipe.from_json(job.recipe), keeps_originals=keeps_originals)
+    names = wanted(load(job.recipes), keeps_originals=keeps_originals)
     known = Image.objects.twins(owner_id, [file.checksum for file in files], wanted=names)
     images = []
     kept = []
@@ -93,6 +95,7 @@ def _with_twins(owner_id: int, job: Job, files: Sequence[NewImage], *, keeps_ori
             if keeps_originals and not first.keeps_original:
                 kept.append(first.key)
             image.keeps_original = keeps_originals or first.keeps_original
+            image.focal_x, image.focal_y = first.focal_x, first.focal_y
             if first.status in UNFINISHED:
                 image.waits = Waits.TWIN
         images.append(image)

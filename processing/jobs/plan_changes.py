@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from processing.accounts import quota
 from processing.accounts.models import User
@@ -35,7 +35,8 @@ def mark_plan(plan: Plan) -> None:
 
 def work_off() -> int:
     """Looks through the images of marked accounts; returns how many accounts."""
-    marked = User.objects.exclude(derived_for=F("plan__thumbnail_heights")).order_by("id")
+    seen = Q(derived_for=F("plan__thumbnail_heights"), derived_recipes=F("plan__recipe_list"))
+    marked = User.objects.exclude(seen).order_by("id")
     ids = list(marked.values_list("id", flat=True)[:_MOST])
     return sum(_work_off(user_id) for user_id in ids)
 
@@ -45,14 +46,16 @@ def _work_off(user_id: int) -> bool:
         # Under the account's lock: an upload either is seen here, or sees the plan as it is now.
         user = quota.locked(user_id)
         plan = user.plan
-        if user.derived_for == plan.thumbnail_heights:
+        if (user.derived_for, user.derived_recipes) == (plan.thumbnail_heights, plan.recipe_list):
             return False
         if plan.keeps_original:
             originals.keep_all(user.id)
         if not plan.allows_links:
             linked = Image.objects.of(user.id).exclude(link_key="")
             link_permits.revoke(list(linked.values_list("id", flat=True)))
-        recipe = plan.recipe()
-        derivations.submit(user.id, recipe, derivations.lacking(user.id, recipe))
-        User.objects.filter(id=user.id).update(derived_for=plan.thumbnail_heights)
+        recipes = plan.recipes()
+        derivations.submit(user.id, recipes, derivations.lacking(user.id, recipes))
+        User.objects.filter(id=user.id).update(
+            derived_for=plan.thumbnail_heights, derived_recipes=plan.recipe_list
+        )
     return True

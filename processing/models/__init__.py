@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processing.accounts.models import Plan, User
+from processing.accounts.models import Plan, StoredRecipe, User
 from processing.models.derivations import Derivation
 from processing.models.events import AccountLog, Event, EventQuerySet
 from processing.models.images import Image, ImageHue, ImageQuerySet
@@ -36,6 +36,7 @@ __all__ = [
     "SigningSecret",
     "Source",
     "Status",
+    "StoredRecipe",
     "User",
     "Waits",
 ]

@@ -49,14 +49,14 @@ class ImageQuerySet(models.QuerySet["Image"]):
     ) -> dict[str, Image]:
         """By checksum (hex SHA-256), the image of this owner that already holds those bytes.
 
-        One whose uploaded file is gone serves only where it has every `wanted` rendition; name `original`
-        to want the file itself.
+        One whose uploaded file is gone serves only where it has every `wanted` rendition (`name@version`);
+        name `original` to want the file itself.
         """
         held = self.raw(_TWINS, [owner_id, list(checksums)])
         return {
             image.checksum: image
             for image in held
-            if image.has_original or image.rendition_names.issuperset(wanted)
+            if image.has_original or image.rendition_marks.issuperset(wanted)
         }
 
 
@@ -91,6 +91,8 @@ class Image(Leased):
     placeholder = models.CharField(max_length=64, blank=True, default="")
     renditions = models.JSONField(default=list, blank=True)
     losses = models.JSONField(default=list, blank=True)
+    focal_x = models.FloatField(null=True, blank=True, help_text="0 to 1, from the left, as shown.")
+    focal_y = models.FloatField(null=True, blank=True, help_text="0 to 1, from its top.")
 
     uploaded_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -122,8 +124,16 @@ class Image(Leased):
         return self.name
 
     @property
-    def rendition_names(self) -> set[str]:
-        return {rendition["name"] for rendition in self.renditions}
+    def rendition_marks(self) -> set[str]:
+        """Which versions of which recipes it has (processing.jobs.recipes.marks)."""
+        return {f"{rendition['name']}@{rendition['version']}" for rendition in self.renditions}
+
+    @property
+    def focal_point(self) -> tuple[float, float] | None:
+        """What crops keep in the middle, as shares of width and height."""
+        if self.focal_x is None or self.focal_y is None:
+            return None
+        return self.focal_x, self.focal_y
 
     @property
     def hues(self) -> set[int]:

@@ -16,7 +16,9 @@ from processing.plumbing.request_id import request_id
 from processing.plumbing.uuid7 import uuid7
 
 if TYPE_CHECKING:
-    from processing.imaging import Recipe
+    from collections.abc import Sequence
+
+    from processing.imaging.recipes import Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,11 @@ class Job(models.Model):
         default=0, help_text="Images that were deleted, and whose rows are gone; the counters keep them."
     )
     seq = models.PositiveIntegerField(default=0, help_text="The number of the last event.")
-    recipe = models.JSONField(help_text="What to make of each image: processing.imaging.Recipe.")
+    recipes = models.JSONField(
+        default=list,
+        db_column="recipe",
+        help_text="What to make of each image: processing.imaging.recipes.",
+    )
     canvas = models.JSONField(
         null=True, blank=True, help_text="What to draw: processing.jobs.canvases.Asked."
     )
@@ -82,12 +88,12 @@ class Job(models.Model):
         return Queue.INTERACTIVE if self.kind in awaited else Queue.BULK
 
     @classmethod
-    def begin(cls, owner_id: int, kind: str, recipe: Recipe, total: int, **more: Any) -> Job:
+    def begin(cls, owner_id: int, kind: str, recipes: Sequence[Recipe], total: int, **more: Any) -> Job:
         """Writes the row of a job that begins now, with what the log needs to name its request."""
         job = cls.objects.create(
             owner_id=owner_id,
             kind=kind,
-            recipe=recipe.to_json(),
+            recipes=[recipe.to_json() for recipe in recipes],
             total=total,
             request_id=request_id.get(),
             created_at=timezone.now(),

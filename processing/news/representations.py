@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from processing.files import storage
+from processing.news.pictures import PictureShape, picture_shape
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,8 +33,15 @@ class ColorShape(TypedDict):
     share: float
 
 
+class PointShape(TypedDict):
+    x: float
+    y: float
+
+
 class RenditionShape(TypedDict):
     name: str
+    version: int
+    animated: bool
     width: int
     height: int
     size: int
@@ -57,7 +65,9 @@ class ImageShape(TypedDict):
     error: ErrorShape | None
     colors: list[ColorShape]
     placeholder: str
+    focal_point: PointShape | None
     renditions: list[RenditionShape]
+    picture: PictureShape | None
     original_url: str | None
     duplicate_of: str | None
     losses: list[str]
@@ -91,6 +101,8 @@ def error_shape(code: str, detail: str) -> ErrorShape | None:
 def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
     """The image as its owner's plan shows it, in answers; without a plan as its job made it, in events."""
     original = image.has_original and image.keeps_original
+    renditions = [rendition_shape(image.key, rendition) for rendition in image.renditions]
+    point = image.focal_point
     shape: ImageShape = {
         "id": str(image.id),
         "job_id": str(image.job_id),
@@ -107,7 +119,9 @@ def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
         "error": error_shape(image.error_code, image.error_detail),
         "colors": image.colors,
         "placeholder": image.placeholder,
-        "renditions": [rendition_shape(image.key, rendition) for rendition in image.renditions],
+        "focal_point": {"x": point[0], "y": point[1]} if point else None,
+        "renditions": renditions,
+        "picture": picture_shape(image.width, image.height, renditions),
         "original_url": f"/api/images/{image.id}/original" if original else None,
         "duplicate_of": str(image.duplicate_of_id) if image.duplicate_of_id else None,
         "losses": image.losses,
@@ -117,22 +131,26 @@ def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
 
 def as_given(shape: ImageShape, plan: Gives) -> ImageShape:
     """An image as a plan shows it. What that gives no more is hidden, not lost: the next one may give it."""
+    renditions = [each for each in shape["renditions"] if _is_given(each["name"], plan)]
     return {
         **shape,
-        "renditions": [each for each in shape["renditions"] if _is_given(each["name"], plan)],
+        "renditions": renditions,
+        "picture": picture_shape(shape["width"], shape["height"], renditions),
         "original_url": shape["original_url"] if plan.keeps_original else None,
     }
 
 
 def _is_given(name: str, plan: Gives) -> bool:
     kind, _, height = name.partition("-")
-    return kind != "thumbnail" or int(height) in plan.thumbnail_heights
+    return kind != "thumbnail" or not height.isdigit() or int(height) in plan.thumbnail_heights
 
 
 def rendition_shape(key: str, rendition: dict[str, Any]) -> RenditionShape:
     """The row keeps a rendition's file name; the world sees its URL."""
     return {
         "name": rendition["name"],
+        "version": rendition["version"],
+        "animated": rendition["animated"],
         "width": rendition["width"],
         "height": rendition["height"],
         "size": rendition["size"],

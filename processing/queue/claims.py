@@ -35,7 +35,7 @@ class Claim:
     """An image in this worker's hands, with what its job wants made of it."""
 
     image: Image
-    recipe: dict[str, Any]
+    recipes: list[dict[str, Any]]
     # Results of the image with the same bytes, where that one is completed.
     twin: dict[str, Any] | None
     # What its job draws, where its bytes are drawn and not uploaded.
@@ -89,7 +89,7 @@ def _taken(waits: str, policies: Sequence[Policy], lease: timedelta) -> Chunk:
 def _as_claim(row: Any) -> Claim:
     return Claim(
         image=row,
-        recipe=json.loads(row.recipe),
+        recipes=json.loads(row.recipe),
         twin=json.loads(row.twin) if row.twin else None,
         canvas=json.loads(row.canvas) if row.canvas else None,
         request_id=row.request_id,

@@ -16,7 +16,10 @@ from django.core.files.storage import storages
 from django.db import connection, transaction
 
 from processing.accounts import quota
+from processing.accounts.models import User
+from processing.accounts.recipes import known_to
 from processing.files import storage
+from processing.jobs.recipes import load, merged
 from processing.ledger import move_counters
 from processing.models import UNFINISHED, Discard, Image, Job, Status
 from processing.queue.claims import Claim
@@ -153,9 +156,16 @@ def _forget_original(image: Image) -> bool:
     return bool(forgotten)
 
 
+def _recipes_of(image: Image, missing: dict[str, Any]) -> list[dict[str, Any]]:
+    """The missing one's recipe as it is now, where it is the account's or the plan's; else the job's."""
+    owner = User.objects.select_related("plan").get(id=image.owner_id)
+    known = merged(known_to(owner), load(image.job.recipes))
+    return [recipe.to_json() for recipe in known if recipe.name == missing["name"]]
+
+
 def _make_again(image: Image, missing: dict[str, Any]) -> bool:
     """The same picture and the same recipe give the same bytes, under the same name."""
-    outcome = develop(Claim(image, image.job.recipe, twin=None))
+    outcome = develop(Claim(image, _recipes_of(image, missing), twin=None))
     return outcome is not None and missing["file"] in [made["file"] for made in outcome.renditions]
 
 

@@ -54,10 +54,10 @@ def _do(work: derive.Work) -> None:
 def _make(work: derive.Work) -> None:
     image, row = work.image, work.derivation
     image.attempt = row.attempt  # of this work, not of the first one; the instance is never saved
-    outcome = develop(Claim(image=image, recipe=work.lacking.to_json(), twin=None))
+    outcome = develop(Claim(image=image, recipes=[recipe.to_json() for recipe in work.lacking], twin=None))
     if outcome is None:
         patiently(lambda: derive.release(row, counted=True))
     elif outcome.status == Status.COMPLETED:
-        patiently(lambda: derive.settle(work, outcome.renditions))
+        patiently(lambda: derive.settle(work, outcome.renditions, outcome.losses))
     else:
         patiently(lambda: derive.fail(row, outcome.status, outcome.error_code, outcome.error_detail))

@@ -14,8 +14,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from processing.files import storage
-from processing.imaging import ImageFailed, Made, Recipe, make
+from processing.imaging import ImageFailed
+from processing.imaging.renditions import Made, Rendition, make
 from processing.jobs import canvases
+from processing.jobs.recipes import focal_of, load, marks, marks_of
 from processing.ledger import Outcome, settle
 from processing.models import Status
 from processing.queue import canvas_turns, in_hand
@@ -26,7 +28,10 @@ from processing.worker import timing
 from processing.worker.deadline import deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from processing.imaging.recipes import Recipe
+    from processing.models import Image
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -140,8 +145,7 @@ def develop(held: Claim) -> Outcome | None:
 
 def _copied(held: Claim) -> Outcome | None:
     """The results of the image with the same bytes, where they are all that is wanted."""
-    wanted = Recipe.from_json(held.recipe).names()
-    if held.twin and wanted <= {rendition["name"] for rendition in held.twin["renditions"]}:
+    if held.twin and marks(load(held.recipes)) <= marks_of(held.twin["renditions"]):
         return Outcome(held.image.id, held.image.lease or 0, Status.COMPLETED, **held.twin)
     return None
 
@@ -151,9 +155,10 @@ def _made(held: Claim) -> Outcome:
     if held.canvas is not None:
         drawn = canvases.draw(image, held.canvas)
         patiently(lambda: canvases.note(image, drawn))
-    made = _make(image.key, Recipe.from_json(held.recipe))
+    recipes = load(held.recipes)
+    made = _make(image, recipes)
     with timing.lap("store"):
-        renditions = _store(image.key, made)
+        renditions = _store(image, recipes, made.renditions)
     return Outcome(
         image.id,
         image.lease or 0,
@@ -165,23 +170,24 @@ def _made(held: Claim) -> Outcome:
     )
 
 
-def _make(key: str, recipe: Recipe) -> Made:
+def _make(image: Image, recipes: Sequence[Recipe]) -> Made:
     try:
         with timing.lap("fetch"):
-            file = storage.open_original(key)
+            file = storage.open_original(image.key)
     except FileNotFoundError as error:
         raise ImageFailed("original_missing", "The uploaded file is gone.", permanent=True) from error
     with file, deadline(settings.IMAGE_SECONDS), timing.lap("render"):
-        return make(file, recipe, max_pixels=settings.MAX_PIXELS)
+        return make(file, recipes, max_pixels=settings.MAX_PIXELS, focal_point=image.focal_point)
 
 
-def _store(key: str, made: Made) -> list[dict[str, Any]]:
+def _store(image: Image, recipes: Sequence[Recipe], renditions: Sequence[Rendition]) -> list[dict[str, Any]]:
     """Writes the renditions under names that change with their content, so that a URL never does."""
+    focal = {recipe.name: focal_of(recipe, image.focal_point) for recipe in recipes}
     rows = []
-    for rendition in made.renditions:
+    for rendition in renditions:
         digest = hashlib.sha256(rendition.data).hexdigest()[:16]
-        file = f"{rendition.name}.{digest}.jpg"
-        storage.put_rendition(key, file, rendition.data)
+        file = f"{rendition.name}.{digest}.{rendition.extension}"
+        storage.put_rendition(image.key, file, rendition.data)
         rows.append(
             {
                 "name": rendition.name,
@@ -190,6 +196,9 @@ def _store(key: str, made: Made) -> list[dict[str, Any]]:
                 "size": len(rendition.data),
                 "content_type": rendition.content_type,
                 "file": file,
+                "version": rendition.version,
+                "animated": rendition.animated,
+                "focal": focal[rendition.name],
             }
         )
     return rows

@@ -96,6 +96,12 @@ ROWS = [
     Row("GET", "api/images/<any_uuid:image_id>/original", owners(200)),
     Row("POST", "api/images/<any_uuid:image_id>/links", owners(201), {"json": {"expire_time": 300}}),
     Row("DELETE", "api/images/<any_uuid:image_id>/links", owners(204)),
+    Row(
+        "PATCH",
+        "api/images/<any_uuid:image_id>",
+        owners(200),
+        {"json": {"focal_point": {"x": 0.5, "y": 0.5}}},
+    ),
     Row("POST", "api/images/<any_uuid:image_id>/restore", owners(200)),
     Row("DELETE", "api/images/<any_uuid:image_id>", owners(204)),
     Row("GET", "api/jobs", accounts(200)),
@@ -113,6 +119,19 @@ ROWS = [
     # The page's forms, with their CSRF tokens, are played in tests/feed/test_session.py.
     Row("GET", "login", everybody(200)),
     Row("GET", "logout", everybody(405)),
+    Row("GET", "api/recipes", accounts(200)),
+    # Alice's own; to the others there is none of this name.
+    Row("GET", "api/recipes/<str:name>", owners(200), fill={"name": "recipe_name"}),
+    Row("POST", "api/recipes/<str:name>/apply", owners(202), fill={"name": "recipe_name"}),
+    Row("DELETE", "api/recipes/<str:name>", owners(204), fill={"name": "recipe_name"}),
+    # Each account for itself; the last of them, as it gives the others one of this name.
+    Row(
+        "PUT",
+        "api/recipes/<str:name>",
+        accounts(201) | {"owner": 200},
+        {"json": {"width": 50}},
+        fill={"name": "recipe_name"},
+    ),
     Row("GET", "api/feed", accounts(200)),
     Row("POST", "api/canvas", accounts(202), {"json": {"width": 1, "height": 1, "granular": 100}}),
     Row("POST", "ping", accounts(200), ONE_PIXEL),
@@ -249,6 +268,8 @@ def things(crowd: Crowd, lasting_things: dict[str, str]) -> Iterator[dict[str, s
     ids["upload_id"] = begun.headers["Location"].rpartition("/")[2]
     signing_in = {"username": "matrix-alice", "password": PASSWORD}
     ids["token_id"] = client.post("/api/tokens", json=signing_in).json()["id"]
+    client.put("/api/recipes/lamp", json={"width": 50})
+    ids["recipe_name"] = "lamp"
     yield {**lasting_things, **ids, "token": link.rpartition("/")[2], "key": key, "file": file}
     client.delete(f"/api/webhooks/{endpoint}")
 
@@ -295,6 +316,11 @@ def test_every_route_answers_each_caller(
 LOGS = {"api/jobs/<any_uuid:job_id>/events", "api/events"}
 
 
+def _names_others(route: str) -> bool:
+    """Whether it needs more than an image and its job."""
+    return "endpoint_id" in route or "<str:name>" in route
+
+
 def test_after_a_downgrade_no_route_shows_what_the_plan_gives_no_more(stack: Stack) -> None:
     name = "matrix-dora"
     with Administrator(stack) as admin:
@@ -303,7 +329,7 @@ def test_after_a_downgrade_no_route_shows_what_the_plan_gives_no_more(stack: Sta
             rich = dora.upload(("a.jpg", photo(3, 600, 500))).json()["image"]
             ids = {"image_id": rich["id"], "job_id": rich["job_id"]}
             rows = [row for row in ROWS if row.expected["none"] == 401 and row.method == "GET"]
-            about = [row.route for row in rows if row.route not in LOGS and "endpoint_id" not in row.route]
+            about = [row.route for row in rows if row.route not in LOGS and not _names_others(row.route)]
             paths = {route: filled(route, ids) for route in about}
             before = "".join(dora.client.get(path).text for path in paths.values() if "/original" not in path)
             assert "thumbnail-400" in before

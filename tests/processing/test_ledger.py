@@ -14,7 +14,7 @@ from processing.jobs import lifecycle
 from processing.ledger import EVENT_IMAGES, Outcome, settle
 from processing.models import Event, Image, ImageHue, Job, Status
 from processing.news.representations import event_frame
-from tests.cast import RECIPE, held, new_image, person, submitted
+from tests.cast import RECIPES, held, new_image, person, submitted
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +115,8 @@ def test_twins_are_finished_with_the_image_whose_bytes_they_share() -> None:
     other_job, twins = submitted(alice, 1)
     assert twins[0].duplicate_of_id == images[0].id
     renditions = [
-        {"name": "web", "width": 1, "height": 1, "size": 1, "content_type": "image/jpeg", "file": "web.0.jpg"}
+        {"name": "web", "width": 1, "height": 1, "size": 1, "content_type": "image/jpeg"}
+        | {"file": "web.0.jpg", "version": 1, "animated": False, "focal": None}
     ]
     changed = settle([completed(claimed(images)[0], renditions=renditions)])
     assert {image.id for image in changed} == {images[0].id, twins[0].id}
@@ -127,7 +128,7 @@ def test_twins_are_finished_with_the_image_whose_bytes_they_share() -> None:
 
 def test_the_same_file_twice_in_a_batch_is_two_rows_and_one_content() -> None:
     files = [new_image(0, checksum="a" * 64), new_image(1, checksum="a" * 64)]
-    _, images = lifecycle.submit(person("alice").id, "batch", RECIPE, files)
+    _, images = lifecycle.submit(person("alice").id, "batch", RECIPES, files)
     assert images[1].duplicate_of_id == images[0].id
     assert images[1].key == images[0].key
 

@@ -17,6 +17,7 @@ from uploads.api.views import (
     jobs,
     links,
     media,
+    recipes,
     resumable,
     webhooks,
 )
@@ -45,6 +46,9 @@ urlpatterns = [
     *either("api/images/<any_uuid:image_id>/restore", images.RestoreView.as_view(), "image-restore"),
     *either("api/images/<any_uuid:image_id>/original", images.OriginalView.as_view(), "image-original"),
     *either("api/images/<any_uuid:image_id>/links", links.LinksView.as_view(), "image-links"),
+    *either("api/recipes", recipes.RecipeListView.as_view(), "recipes"),
+    *either("api/recipes/<str:name>", recipes.RecipeView.as_view(), "recipe"),
+    *either("api/recipes/<str:name>/apply", recipes.ApplyView.as_view(), "recipe-apply"),
     *either("api/feed", feed.FeedView.as_view(), "feed"),
     *either("api/jobs", jobs.JobListView.as_view(), "job-list"),
     *either("api/jobs/<any_uuid:job_id>", jobs.JobView.as_view(), "job"),

@@ -10,8 +10,9 @@ from urllib.parse import unquote
 
 from django.db import transaction
 
-from processing.imaging import Recipe
+from processing.imaging.recipes import COMPRESSED
 from processing.jobs import fetches
+from processing.jobs.recipes import merged
 from processing.models import Job
 from processing.remote.network import FetchFailed
 from processing.remote.web_addresses import checked_url
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from processing.accounts.models import Plan, User
+    from processing.imaging.recipes import Recipe
 
-QUALITY = 50
 MOST_BYTES = 16 * 1024 * 1024
 MOST_IN_URL = 2000
 MOST_IN_TEXT = 1000
@@ -108,9 +109,15 @@ def addresses(cell: str) -> list[str]:
     return [part.replace(" ", "%20") if "://" in part else part for part in found if part]
 
 
-def submit(owner: User, parsed: Parsed, *, webhook_url: str, inside: Callable[[Job], None]) -> Job:
+def submit(
+    owner: User,
+    parsed: Parsed,
+    *,
+    webhook_url: str,
+    recipes: Sequence[Recipe] = (),
+    inside: Callable[[Job], None],
+) -> Job:
     """Writes the job, its images and its rows; `inside` runs in the same transaction."""
-    recipe = Recipe(heights=tuple(owner.plan.thumbnail_heights), full_size_quality=QUALITY)
     urls = [url for row in parsed.rows for url in row.urls]
     sources = [
         fetches.NewSource(index, _name(url), url, owner.plan.max_file_bytes) for index, url in enumerate(urls)
@@ -119,7 +126,7 @@ def submit(owner: User, parsed: Parsed, *, webhook_url: str, inside: Callable[[J
         job = fetches.submit(
             owner.id,
             Job.Kind.CSV,
-            recipe,
+            merged([*owner.plan.recipes(), COMPRESSED], recipes),
             sources,
             webhook_url=webhook_url,
             keeps_originals=owner.plan.keeps_original,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import uuid
 
     from processing.accounts.models import User
+    from processing.imaging.recipes import Recipe
 
 _PIECE = 1024 * 1024
 
@@ -54,7 +55,9 @@ def files_below(folders: Iterable[Path]) -> list[Path]:
     return found
 
 
-def ingest(owner: User, files: Iterable[Path], *, per_job: int) -> Iterator[Progress]:
+def ingest(
+    owner: User, files: Iterable[Path], *, per_job: int, recipes: Sequence[Recipe] = ()
+) -> Iterator[Progress]:
     """Takes the files in, `per_job` at a time; yields where it stands after each job.
 
     The files themselves stay as they are. Each content comes in once, however many files have it.
@@ -62,11 +65,13 @@ def ingest(owner: User, files: Iterable[Path], *, per_job: int) -> Iterator[Prog
     progress, seen = Progress(), set[str]()
     remaining = iter(files)
     while batch := list(islice(remaining, per_job)):
-        _take_in(owner, batch, progress, seen)
+        _take_in(owner, batch, progress, seen, recipes)
         yield progress
 
 
-def _take_in(owner: User, batch: list[Path], progress: Progress, seen: set[str]) -> None:
+def _take_in(
+    owner: User, batch: list[Path], progress: Progress, seen: set[str], recipes: Sequence[Recipe]
+) -> None:
     checksums: dict[str, Path] = {}
     for path in batch:
         checksum = _checksum(path, progress)
@@ -83,16 +88,18 @@ def _take_in(owner: User, batch: list[Path], progress: Progress, seen: set[str])
     copies: list[tuple[Path, Received]] = []
     try:
         copies.extend(_copies(wanted, owner.plan.max_file_bytes, progress))
-        _hand_over(owner, copies, progress)
+        _hand_over(owner, copies, progress, recipes)
     finally:
         for _, copy in copies:
             copy.close()
 
 
-def _hand_over(owner: User, copies: list[tuple[Path, Received]], progress: Progress) -> None:
+def _hand_over(
+    owner: User, copies: list[tuple[Path, Received]], progress: Progress, recipes: Sequence[Recipe]
+) -> None:
     if not copies:
         return
-    receipt = take_in(owner, Job.Kind.BATCH, [copy for _, copy in copies])
+    receipt = take_in(owner, Job.Kind.BATCH, [copy for _, copy in copies], recipes=recipes)
     progress.new += len(receipt.images)
     progress.refused += [(copies[r["index"]][0], r["code"], r["detail"]) for r in receipt.rejected]
     if receipt.job:

@@ -14,12 +14,14 @@ from processing.accounts import quota
 from processing.files import storage
 from processing.imaging import ImageFailed, Probe, probe
 from processing.jobs import lifecycle
+from processing.jobs.recipes import merged
 from processing.models import Image, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
 
     from processing.accounts.models import Plan, User
+    from processing.imaging.recipes import Recipe
     from uploads.intake.receiving import Received
 
 
@@ -35,17 +37,30 @@ class Receipt:
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request says besides its files."""
+
+    kind: str
+    webhook_url: str
+    recipes: tuple[Recipe, ...]
+    before: Callable[[], None] | None
+    inside: Callable[[Receipt], None] | None
+
+
 def take_in(
     owner: User,
     kind: str,
     received: Sequence[Received],
     *,
     webhook_url: str = "",
+    recipes: Sequence[Recipe] = (),
     before: Callable[[], None] | None = None,
     inside: Callable[[Receipt], None] | None = None,
 ) -> Receipt:
     """Takes the files in; one bad file never fails the others.
 
+    `recipes` are made beside those of the plan.
     `before` and `inside` run in the transaction that writes the rows, at its beginning and at its end: what
     they write is there with them or not at all.
     Every temporary file is gone afterwards, whatever happened.
@@ -55,10 +70,10 @@ def take_in(
     try:
         files = _examine(owner.plan, received, receipt)
         new = [image for image, _ in files]
-        write = partial(_write, owner.id, kind, new, receipt, stored)
-        write = partial(write, webhook_url=webhook_url, before=before, inside=inside)
+        asked = _Asked(kind, webhook_url, tuple(recipes), before, inside)
+        write = partial(_write, owner.id, asked, new, receipt, stored)
         if files:
-            _store(files, stored, known=_known(owner.id, owner.plan, new))
+            _store(files, stored, known=_known(owner.id, owner.plan, new, recipes))
             try:
                 write()
             except _TwinGone:
@@ -131,36 +146,34 @@ def _store(
     storage.put_originals(wanted)
 
 
-def _known(owner_id: int, plan: Plan, files: Sequence[lifecycle.NewImage]) -> set[str]:
+def _known(
+    owner_id: int, plan: Plan, files: Sequence[lifecycle.NewImage], recipes: Sequence[Recipe]
+) -> set[str]:
     """The checksums of those that need not be stored again."""
-    wanted = lifecycle.wanted(plan.recipe(), keeps_originals=plan.keeps_original)
+    wanted = lifecycle.wanted(merged(plan.recipes(), recipes), keeps_originals=plan.keeps_original)
     return set(Image.objects.twins(owner_id, [file.checksum for file in files], wanted=wanted))
 
 
 def _write(
     owner_id: int,
-    kind: str,
+    asked: _Asked,
     files: Sequence[lifecycle.NewImage],
     receipt: Receipt,
     stored: Set[str],
-    *,
-    webhook_url: str,
-    before: Callable[[], None] | None,
-    inside: Callable[[Receipt], None] | None,
 ) -> None:
     with transaction.atomic():
-        if before:
-            before()
+        if asked.before:
+            asked.before()
         # What moves the counter locks the owner's row: same files sent at once find each other under it.
-        plan, files, charged, too_many = _charge(owner_id, files, stored)
+        plan, files, charged, too_many = _charge(owner_id, files, stored, asked.recipes)
         rejected = [*receipt.rejected, *too_many]
         if files:
             job, images = lifecycle.submit(
                 owner_id,
-                kind,
-                plan.recipe(),
+                asked.kind,
+                merged(plan.recipes(), asked.recipes),
                 files,
-                webhook_url=webhook_url,
+                webhook_url=asked.webhook_url,
                 keeps_originals=plan.keeps_original,
             )
             new = [image for image in images if image.duplicate_of is None]
@@ -169,8 +182,8 @@ def _write(
             quota.give_back(owner_id, charged - sum(image.size for image in new))
             receipt.job, receipt.images = job, images
         receipt.rejected = sorted(rejected, key=lambda item: item["index"])
-        if inside:
-            inside(receipt)
+        if asked.inside:
+            asked.inside(receipt)
 
 
 def _drop_unnamed(keys: Set[str]) -> None:
@@ -188,7 +201,7 @@ def _drop_unnamed(keys: Set[str]) -> None:
 
 
 def _charge(
-    owner_id: int, files: Sequence[lifecycle.NewImage], stored: Set[str]
+    owner_id: int, files: Sequence[lifecycle.NewImage], stored: Set[str], recipes: Sequence[Recipe]
 ) -> tuple[Plan, Sequence[lifecycle.NewImage], int, list[dict[str, Any]]]:
     """Counts what is stored anew: all of it, or in order the files that still fit and none of the others.
 
@@ -199,7 +212,7 @@ def _charge(
     if plan is not None:
         return plan, files, size, []
     owner = quota.locked(owner_id)
-    known = _known(owner_id, owner.plan, files)
+    known = _known(owner_id, owner.plan, files, recipes)
     free, fitting, rejected = owner.plan.storage_quota_bytes - owner.used_bytes, [], []
     for file in files:
         size = 0 if file.checksum in known else file.size

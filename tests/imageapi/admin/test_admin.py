@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from processing.accounts.models import Plan, User
+from processing.accounts.models import Plan, StoredRecipe, User
 from processing.files import link_permits
 from processing.jobs import deletion
 from processing.ledger import Outcome, settle
@@ -25,7 +25,10 @@ pytestmark = pytest.mark.django_db
 
 COLORS = [{"hex": "#aa3300", "hue": 18, "share": 0.7}, {"hex": "#ffffff", "hue": None, "share": 0.2}]
 RENDITIONS = [
-    {"name": name, "width": w, "height": h, "size": 999, "content_type": "image/jpeg", "file": f"{name}.jpg"}
+    {
+        **{"name": name, "width": w, "height": h, "size": 999, "content_type": "image/jpeg"},
+        **{"file": f"{name}.jpg", "version": 1, "animated": False, "focal": None},
+    }
     for name, w, h in (("web", 800, 1200), ("thumbnail-200", 133, 200))
 ]
 
@@ -45,7 +48,7 @@ def filled(count: int) -> None:
     users = User.objects.bulk_create(User(username=f"user-{uuid7()}", plan=plan) for _ in range(count))
     done = {"status": "completed", "finished_at": now}
     jobs = Job.objects.bulk_create(
-        Job(owner=user, kind="batch", recipe={}, total=1, completed=1, created_at=now, **done)
+        Job(owner=user, kind="batch", recipes=[], total=1, completed=1, created_at=now, **done)
         for user in users
     )
     Image.objects.bulk_create(
@@ -234,6 +237,32 @@ def test_plans_are_edited_in_the_list_and_mark_their_accounts(admin: Client) -> 
     for user, marked in ((alice, []), (charlie, [200])):
         user.refresh_from_db()
         assert user.derived_for == marked
+
+
+def test_a_plans_recipe_shows_what_it_makes_and_rises_when_it_changes(admin: Client) -> None:
+    alice = person("alice", "Premium")
+    plan = Plan.objects.get(name="Premium")
+    User.objects.filter(id=alice.id).update(derived_for=plan.thumbnail_heights)
+    row = StoredRecipe.objects.get(plan=plan, name="web")
+    path = f"/admin/processing/storedrecipe/{row.id}/change/"
+    assert "data:image/jpeg;base64," in asked(admin, path)[1]
+    given = {"plan": plan.id, "name": "web", "width": 1000, "fit": "inside", "position": "center"}
+    given |= {"formats": ["avif", "jpeg"], "quality_jpeg": 70, "quality_webp": 79, "quality_avif": 60}
+    given |= {"animation": "keep", "background": "#ffffff", "_continue": "1"}
+    bad = admin.post(path, {**given, "name": "Web", "background": "red"})
+    assert "Select" not in bad.content.decode()
+    assert "1 to 40 of the characters" in bad.content.decode()
+    assert admin.post(path, given).status_code == 302
+    row.refresh_from_db()
+    plan.refresh_from_db()
+    alice.refresh_from_db()
+    (web, *_) = plan.recipes()
+    assert (row.version, web.version, web.width, web.formats) == (2, 2, 1000, ("avif", "jpeg"))
+    assert alice.derived_for == []
+    assert asked(admin, path)[1].count("data:image/") == 2
+    assert admin.post(path, given).status_code == 302
+    row.refresh_from_db()
+    assert row.version == 2, "nothing changed"
 
 
 def test_passwords_must_be_good(admin: Client) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from processing.accounts.models import Plan, User
 from processing.files import storage
-from processing.imaging import Recipe
+from processing.imaging.recipes import WEB, Recipe, thumbnail
 from processing.jobs import derivations, lifecycle
 from processing.models import Derivation, Event, Image, Job
 from processing.news.representations import event_frame
@@ -22,7 +22,7 @@ from tests.keeping import counted_bytes, files, fresh, made, taken_in
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SMALL = (200,)
-WANTED = Recipe(heights=(200, 300, 400))
+WANTED = (WEB, thumbnail(200), thumbnail(300), thumbnail(400))
 
 
 @pytest.fixture
@@ -73,9 +73,7 @@ def test_its_log_shows_the_images_as_they_are_now(alice: User) -> None:
 
 def test_no_file_is_made_that_no_image_names(alice: User) -> None:
     images = made(taken_in(alice, photo(1, 500, 450)))
-    # Taller than the web rendition is wide: the same picture then comes from another intermediate size.
-    recipe = Recipe(heights=(200, 440), web_width=100)
-    job = derivations.submit(alice.id, recipe, [images[0].id])
+    job = derivations.submit(alice.id, [Recipe("web", 100, version=2), thumbnail(440)], [images[0].id])
     assert job is not None
     work(list(job.derivations.all()))
     [image] = fresh(images)

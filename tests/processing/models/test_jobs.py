@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from processing.accounts.models import User
-from processing.imaging import Recipe
+from processing.imaging.recipes import thumbnail
 from processing.jobs import canvases, derivations, fetches
 from processing.models import Image, Job
 from processing.plumbing.request_id import request_id
-from tests.cast import RECIPE, person, submitted
+from tests.cast import RECIPES, person, submitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,18 +30,16 @@ def uploaded(owner: User) -> Job:
 
 def imported(owner: User) -> Job:
     source = fetches.NewSource(0, "a.jpg", "https://example.com/a.jpg", 1000)
-    return fetches.submit(owner.id, Job.Kind.CSV, RECIPE, [source])
+    return fetches.submit(owner.id, Job.Kind.CSV, RECIPES, [source])
 
 
 def drawn(owner: User) -> Job:
-    return canvases.start(owner.id, RECIPE, canvases.Asked(4, 4, 50, seed=1))
+    return canvases.start(owner.id, RECIPES, canvases.Asked(4, 4, 50, seed=1))
 
 
 def derived(owner: User) -> Job:
     submitted(owner, 2)
-    job = derivations.submit(
-        owner.id, Recipe(heights=(100,)), list(Image.objects.values_list("id", flat=True))
-    )
+    job = derivations.submit(owner.id, [thumbnail(100)], list(Image.objects.values_list("id", flat=True)))
     assert job is not None
     return job
 

@@ -27,7 +27,7 @@ def new(job: Job, index: int, **own: object) -> Image:
 
 @pytest.fixture
 def job() -> Job:
-    return Job.objects.create(owner=person("alice"), kind="batch", recipe={}, total=9)
+    return Job.objects.create(owner=person("alice"), kind="batch", recipes=[], total=9)
 
 
 def written(rows: list[Image]) -> list[dict[str, object]]:

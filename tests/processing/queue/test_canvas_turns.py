@@ -19,13 +19,13 @@ from processing.ledger import Outcome, settle
 from processing.models import Event, Image, Job, Status
 from processing.queue import canvas_turns
 from processing.upkeep import sweeper
-from tests.cast import RECIPE, held, person
+from tests.cast import RECIPES, held, person
 
 pytestmark = pytest.mark.django_db
 
 
 def started(granular: int = 20) -> tuple[Job, list[Image]]:
-    job = start(person("alice").id, RECIPE, Asked(40, 30, granular, seed=1))
+    job = start(person("alice").id, RECIPES, Asked(40, 30, granular, seed=1))
     return job, list(job.images.order_by("index"))
 
 

@@ -23,7 +23,7 @@ from processing.jobs import deletion, lifecycle
 from processing.models import Event, Image, Job, Status
 from processing.upkeep import orphans
 from processing.worker import pipeline
-from tests.cast import RECIPE, new_image, person, submitted
+from tests.cast import RECIPES, new_image, person, submitted
 from tests.drawing import photo
 from uploads.intake.leftovers import drop_left_uploads, drop_old_keys
 from uploads.models import IdempotencyKey
@@ -58,7 +58,7 @@ def completed(owner: Any, count: int = 2) -> tuple[Job, list[Image]]:
         path.write_bytes(data)
         storage.put_original(new.key, path)
         files.append(new)
-    job, _ = lifecycle.submit(owner.id, "batch", RECIPE, files)
+    job, _ = lifecycle.submit(owner.id, "batch", RECIPES, files)
     User.objects.filter(id=owner.id).update(used_bytes=F("used_bytes") + sum(file.size for file in files))
     pipeline.work()
     job.refresh_from_db()

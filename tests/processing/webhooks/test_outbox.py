@@ -18,7 +18,7 @@ from processing.models import Delivery, Endpoint, Image, Job, Status
 from processing.queue.claims import claim
 from processing.webhooks import deliveries, endpoints
 from processing.webhooks.events import EVENTS
-from tests.cast import RECIPE, new_image, person
+from tests.cast import RECIPES, new_image, person
 
 HOOK = "https://example.com/hook"
 RENDITION = {
@@ -39,7 +39,7 @@ def alice(transactional_db: None) -> User:
 def job_of(owner: User, count: int, name: str = "IMG_{:05}.jpg") -> tuple[Job, list[Image]]:
     files = [new_image(index, name=name.format(index)) for index in range(count)]
     with transaction.atomic():
-        return lifecycle.submit(owner.id, "batch", RECIPE, files)
+        return lifecycle.submit(owner.id, "batch", RECIPES, files)
 
 
 def complete(images: list[Image]) -> None:

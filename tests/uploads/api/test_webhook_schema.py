@@ -15,7 +15,7 @@ from processing.models import Delivery, Status
 from processing.webhooks import endpoints, outbox
 from processing.webhooks.events import EVENTS, TEST
 from processing.webhooks.sending import headers
-from tests.cast import RECIPE, held, new_image, person
+from tests.cast import RECIPES, held, new_image, person
 
 HOOK = "https://example.com/hook"
 _CHECKED = jsonschema.Draft202012Validator.FORMAT_CHECKER
@@ -31,7 +31,7 @@ def written(db: None) -> list[Delivery]:
     """What a job with a completed and a failed image tells a receiver, and its own `webhook_url`."""
     owner = person("alice")
     endpoint = endpoints.register(owner.id, HOOK, list(EVENTS))
-    _, images = lifecycle.submit(owner.id, "batch", RECIPE, [new_image(0), new_image(1)], webhook_url=HOOK)
+    _, images = lifecycle.submit(owner.id, "batch", RECIPES, [new_image(0), new_image(1)], webhook_url=HOOK)
     first, second = (taken.image for taken in held(images))
     truncated = {"error_code": "truncated", "error_detail": "The file ends early."}
     settle([Outcome(first.id, first.lease or 0, Status.COMPLETED)])

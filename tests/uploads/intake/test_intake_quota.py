@@ -121,7 +121,7 @@ def test_an_upload_sees_the_plan_as_it_is_when_its_rows_are_written() -> None:
     User.objects.filter(id=alice.id).update(plan=Plan.objects.get(name="Premium"))
     [image] = intake.take_in(as_the_request_began, "batch", [received(padded(1))]).images
     assert image.keeps_original
-    assert image.job.recipe["heights"] == [200, 400]
+    assert [recipe["name"] for recipe in image.job.recipes] == ["web", "thumbnail-200", "thumbnail-400"]
 
 
 def test_a_plan_change_is_worked_off_once(alice: User) -> None:

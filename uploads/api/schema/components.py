@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from processing.imaging import recipes
 from processing.models import IMAGE_STATUSES, Job, Status
 
 Shape = dict[str, Any]
@@ -18,6 +19,8 @@ CHECKSUM: Shape = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
 COUNT: Shape = {"type": "integer", "minimum": 0}
 PIXELS: Shape = {"type": "integer", "minimum": 1}
 TEXT: Shape = {"type": "string"}
+SHARE: Shape = {"type": "number", "minimum": 0, "maximum": 1}
+ADDRESS: Shape = {"type": "string", "format": "uri-reference"}
 
 
 def ref(name: str) -> Shape:
@@ -65,6 +68,35 @@ _UPLOADED = {
     },
 }
 
+_SIDE: Shape = {"type": ["integer", "null"], "minimum": 1, "maximum": recipes.MAX_SIDE}
+_RECIPE: dict[str, Shape] = {
+    "width": {**_SIDE, "description": "Pixels; null: as the height has it."},
+    "height": _SIDE,
+    "fit": {
+        "enum": list(recipes.FITS),
+        "default": "inside",
+        "description": "As in sharp and in CSS object-fit.",
+    },
+    "position": {"enum": list(recipes.POSITIONS), "default": "center"},
+    "enlarge": {"type": "boolean", "default": False},
+    "formats": array(
+        {"enum": list(recipes.FORMATS)},
+        minItems=1,
+        uniqueItems=True,
+        default=["auto"],
+        description="`auto`: JPEG; WebP where there is transparency or animation.",
+    ),
+    "quality": {
+        "type": "object",
+        "properties": {
+            name: {"type": "integer", "minimum": 1, "maximum": most}
+            for name, most in recipes.MAX_QUALITY.items()
+        },
+    },
+    "animation": {"enum": list(recipes.ANIMATIONS), "default": "keep"},
+    "background": {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$", "default": "#ffffff"},
+}
+
 COMPONENTS: dict[str, Shape] = {
     "Problem": {
         "type": "object",
@@ -92,14 +124,27 @@ COMPONENTS: dict[str, Shape] = {
             "share": {"type": "number", "minimum": 0, "maximum": 1},
         }
     ),
+    "Point": record({"x": SHARE, "y": SHARE}, description="Shares of width and height, from the left top."),
+    "Picture": record(
+        {
+            "sources": array(
+                record({"type": TEXT, "srcset": {**TEXT, "description": "With `w` descriptors."}}),
+                description="Of the renditions that show the whole picture, best format first.",
+            ),
+            "img": record({"src": ADDRESS, "width": PIXELS, "height": PIXELS}),
+        },
+        description="Ready for a `<picture>`.",
+    ),
     "Rendition": record(
         {
             "name": {**TEXT, "examples": ["web", "thumbnail-200"]},
+            "version": {**PIXELS, "description": "Of the recipe that it was made by."},
+            "animated": {"type": "boolean"},
             "width": PIXELS,
             "height": PIXELS,
             "size": {**COUNT, "description": "Bytes."},
             "content_type": TEXT,
-            "url": {"type": "string", "format": "uri-reference", "description": "Never changes its content."},
+            "url": {**ADDRESS, "description": "Never changes its content."},
         }
     ),
     "Image": record(
@@ -116,7 +161,12 @@ COMPONENTS: dict[str, Shape] = {
             "error": nullable(ref("Error")),
             "colors": array(ref("Color"), maxItems=4, description="Largest share first."),
             "placeholder": {**TEXT, "description": "ThumbHash, base64; empty until completed."},
+            "focal_point": {
+                **nullable(ref("Point")),
+                "description": "What crops keep in the middle; null: their recipe's position.",
+            },
             "renditions": array(ref("Rendition")),
+            "picture": {**nullable(ref("Picture")), "description": "null until there is a rendition."},
             "original_url": {"type": ["string", "null"], "format": "uri-reference"},
             "losses": array(
                 {"enum": ["animation", "alpha", "depth", "gamut"]}, description="What the renditions dropped."
@@ -170,6 +220,26 @@ COMPONENTS: dict[str, Shape] = {
         }
     ),
     "Uploaded": record({"message": TEXT, "job_id": UUID, "image": ref("Image")}),
+    "Recipe": record(
+        {
+            "name": {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"},
+            "origin": {"enum": ["plan", "own"]},
+            "version": {**PIXELS, "description": "Rises when what it makes changes."},
+            **_RECIPE,
+        },
+        description="What is made of an image: one rendition in each of its formats.",
+    ),
+    "RecipeWish": {
+        "type": "object",
+        "properties": _RECIPE,
+        "description": "What is left out has its default.",
+    },
+    "Recipes": record({"results": array(ref("Recipe"))}),
+    "ImageChange": {
+        "type": "object",
+        "properties": {"focal_point": nullable(ref("Point"))},
+        "description": "A JSON merge patch (RFC 7396).",
+    },
     "ImagePage": page_of("Image"),
     "JobPage": page_of("Job"),
     "Known": record(

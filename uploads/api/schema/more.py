@@ -18,7 +18,7 @@ from uploads.api.schema.components import (
     ref,
 )
 from uploads.api.schema.describe import Refusals, describe, operation, query
-from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, WEBHOOK
+from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, RECIPES, WEBHOOK
 from uploads.api.views import canvas, feed, links
 from uploads.api.views import csv as imgproc
 
@@ -160,7 +160,7 @@ describe(
         description="Header `S. No.,Product Name,Input Image Urls`; 200 with `dry_run`.",
         multipart={
             "type": "object",
-            "properties": {"file": FILE, "webhook_url": WEBHOOK},
+            "properties": {"file": FILE, "webhook_url": WEBHOOK, "recipes": RECIPES},
             "required": ["file"],
         },
         example={"file": "products.csv"},

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 from processing.models import IMAGE_STATUSES
 from uploads.api.schema.components import Shape, array, ref
 from uploads.api.schema.describe import Refusals, describe, operation, query
-from uploads.api.views import accounts, images, jobs
+from uploads.api.views import accounts, images, jobs, recipes
 from uploads.api.views import uploads as upload
 
 # `format: binary` is OpenAPI 3.0's word for it, which generators still look for.
@@ -17,6 +17,11 @@ WEBHOOK: Shape = {
     "format": "uri",
     "maxLength": 2000,
     "description": "Told when the job is done.",
+}
+RECIPES: Shape = {
+    "type": "string",
+    "description": "Names of recipes, comma-separated, that are made beside the plan's.",
+    "examples": ["hero,square"],
 }
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
@@ -42,6 +47,7 @@ UPLOAD: Refusals = {
         "malformed_multipart": "The body is not multipart/form-data: it ends before its closing boundary",
         "unexpected_field": "Files come in the field `images`, not in `image`.",
         "empty_file": "The file is empty.",
+        "unknown_recipe": "There is no recipe `hero`; known are web, thumbnail-200.",
         "invalid_idempotency_key": "An Idempotency-Key is 1 to 255 visible ASCII characters.",
     },
     408: {"request_timeout": "The request took longer than 600 s to arrive."},
@@ -60,7 +66,7 @@ UPLOAD: Refusals = {
 def _form(field: str, shape: Shape) -> Shape:
     return {
         "type": "object",
-        "properties": {field: shape, "webhook_url": WEBHOOK},
+        "properties": {field: shape, "webhook_url": WEBHOOK, "recipes": RECIPES},
         "required": [field],
     }
 
@@ -119,7 +125,25 @@ describe(
 )
 describe(
     images.ImageView,
-    get=operation("images", "One image", {200: "Image"}, refusals=NO_IMAGE),
+    get=operation("images", "One image", {200: "Image", 304: None}, refusals=NO_IMAGE),
+    patch=operation(
+        "images",
+        "Set the focal point",
+        {200: "Image"},
+        description="Renditions whose recipe's fit is `cover` are made anew around it, in a derive job.",
+        request=ref("ImageChange"),
+        example={"focal_point": {"x": 0.3, "y": 0.4}},
+        parameters=[
+            OpenApiParameter(
+                "If-Match", {"type": "string"}, OpenApiParameter.HEADER, description="The ETag last seen."
+            )
+        ],
+        refusals={
+            **NO_IMAGE,
+            400: {"invalid": "A number from 0 to 1."},
+            412: {"precondition_failed": "The image has changed meanwhile; look at it again."},
+        },
+    ),
     delete=operation(
         "images",
         "Delete softly",
@@ -216,3 +240,52 @@ describe(
     ),
 )
 describe(accounts.MeView, get=operation("account", "The account, its plan, its usage", {200: "Me"}))
+_NO_RECIPE: Refusals = {404: {"not_found": "There is no such recipe."}}
+_OF_PLAN: Refusals = {
+    403: {"plan_forbids": "`web` is a recipe of plans, which can be read only; take another name."}
+}
+_RECIPE_EXAMPLE = {
+    "width": 600,
+    "height": 600,
+    "fit": "cover",
+    "position": "attention",
+    "formats": ["avif", "auto"],
+}
+
+describe(
+    recipes.RecipeListView,
+    get=operation("recipes", "The plan's recipes, then one's own", {200: "Recipes"}),
+)
+describe(
+    recipes.RecipeView,
+    get=operation("recipes", "One recipe", {200: "Recipe"}, refusals=_NO_RECIPE),
+    put=operation(
+        "recipes",
+        "Make or replace a recipe of one's own",
+        {200: "Recipe", 201: "Recipe"},
+        request=ref("RecipeWish"),
+        example=_RECIPE_EXAMPLE,
+        refusals={
+            **_OF_PLAN,
+            400: {"invalid": "A whole number from 1 to 8192."},
+            409: {"too_many_recipes": "The plan Basic allows 5 recipes of one's own; 5 are there."},
+        },
+    ),
+    delete=operation(
+        "recipes",
+        "Drop a recipe of one's own",
+        {204: None},
+        description="What it made stays.",
+        refusals={**_NO_RECIPE, **_OF_PLAN},
+    ),
+)
+describe(
+    recipes.ApplyView,
+    post=operation(
+        "recipes",
+        "Make it of all one's images",
+        {202: "Job"},
+        description="Also anew where its version has risen. The new file is there before the old one goes.",
+        refusals=_NO_RECIPE,
+    ),
+)

@@ -88,7 +88,7 @@ class CanvasView(APIView):
         with transaction.atomic():
             job = canvas.start(
                 owner.id,
-                owner.plan.recipe(),
+                owner.plan.recipes(),
                 seeded,
                 webhook_url=webhook_url,
                 keeps_originals=owner.plan.keeps_original,

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from processing.models import Job, Status
 from uploads.api.authentication import account
+from uploads.api.recipe_names import recipes_asked
 from uploads.api.streamed_body import StreamsBody, length_of
 from uploads.api.views.jobs import own_job
 from uploads.api.views.uploads import media_type
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
+    from processing.imaging.recipes import Recipe
     from uploads.models import IdempotencyKey
 
 _DONE = "File uploaded successfully"
@@ -64,27 +66,34 @@ class CsvUploadView(StreamsBody):
         file = files.received[0]
         fields = _Fields(data=files.text.values)
         fields.is_valid(raise_exception=True)
+        recipes = recipes_asked(request, files.text.values)
         parsed = _parsed(request, file)
         if query.validated_data["dry_run"]:
             counts = {"rows": len(parsed.rows), "urls": parsed.urls}
             return Response({"message": "File checked", **counts, "warnings": parsed.warnings})
-        return self._once(request, file, parsed, fields.validated_data.get("webhook_url", ""))
+        asked = (fields.validated_data.get("webhook_url", ""), recipes)
+        return self._once(request, file, parsed, *asked)
 
     def _once(
-        self, request: Request, file: Received, parsed: csv_import.Parsed, webhook_url: str
+        self,
+        request: Request,
+        file: Received,
+        parsed: csv_import.Parsed,
+        webhook_url: str,
+        recipes: tuple[Recipe, ...],
     ) -> Response:
         owner = account(request)
         key = idempotency.key_of(request)
-        once = key and idempotency.Once(
-            owner.id, Job.Kind.CSV, key, idempotency.fingerprint([file], webhook_url)
-        )
+        mark = idempotency.fingerprint([file], webhook_url, *(recipe.name for recipe in recipes))
+        once = key and idempotency.Once(owner.id, Job.Kind.CSV, key, mark)
 
         def keep(job: Job) -> None:
             if once:
                 once.keep(job, 202, _accepted(job))
 
         def work() -> Response:
-            return _answer(csv_import.submit(owner, parsed, webhook_url=webhook_url, inside=keep))
+            job = csv_import.submit(owner, parsed, webhook_url=webhook_url, recipes=recipes, inside=keep)
+            return _answer(job)
 
         return once.run(work, _again) if once else work()
 

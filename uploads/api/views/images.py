@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpResponseBase, HttpResponseRedirect
-from django.utils.http import content_disposition_header
+from django.utils.http import content_disposition_header, parse_etags
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 from rest_framework.serializers import RegexField, Serializer
 from rest_framework.views import APIView
 
+from processing.accounts import quota
 from processing.files import storage
-from processing.jobs import deletion
+from processing.jobs import deletion, focal_points
 from processing.jobs.lifecycle import wanted as wanted_of
 from processing.models import IMAGE_STATUSES, Image
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
-from uploads.api.json_body import JsonLimits
+from uploads.api.conditions import unless_needless
+from uploads.api.json_body import JSONBody, JsonLimits
 from uploads.api.lists import FewErrors
 from uploads.api.pagination import page
 from uploads.api.ranges import answer
@@ -26,6 +32,13 @@ from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+
+
+_POINT = 'An object {"x": 0..1, "y": 0..1}, or null.'
+
+
+class MergePatch(JSONBody):
+    media_type = "application/merge-patch+json"
 
 
 def own_image(request: Request, image_id: UUID, *, deleted: bool = False) -> Image:
@@ -63,13 +76,67 @@ class ImageListView(APIView):
 
 
 class ImageView(APIView):
-    def get(self, request: Request, image_id: UUID) -> Response:
-        return Response(image_shape(own_image(request, image_id), account(request).plan))
+    parser_classes = [JSONBody, MergePatch]
+
+    def get(self, request: Request, image_id: UUID) -> HttpResponseBase:
+        response = _shown(request, own_image(request, image_id))
+        etag = response["ETag"]
+        return unless_needless(request._request, etag, response) or response
+
+    def patch(self, request: Request, image_id: UUID) -> Response:
+        """Changes what is given, as a JSON merge patch (RFC 7396) has it; crops are made anew."""
+        owner = account(request)
+        with transaction.atomic():
+            quota.hold(owner.id)
+            image = own_image(request, image_id)
+            _refuse_other_version(request, image)
+            if focal_points.move(owner, image, _focal_point(request.data, image)):
+                image.refresh_from_db()
+        return _shown(request, image)
 
     def delete(self, request: Request, image_id: UUID) -> Response:
         if not deletion.delete(own_image(request, image_id)):
             raise NotFound("There is no such image.")
         return Response(status=204)
+
+
+def _shown(request: Request, image: Image) -> Response:
+    shape = image_shape(image, account(request).plan)
+    digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32]
+    return Response(shape, headers={"ETag": f'"{digest}"', "Cache-Control": "private, no-cache"})
+
+
+def _refuse_other_version(request: Request, image: Image) -> None:
+    """If-Match (RFC 9110, section 13.1.1): the image changed since the client looked at it."""
+    wanted = parse_etags(request.headers.get("If-Match", "*"))
+    if wanted != ["*"] and _shown(request, image)["ETag"] not in wanted:
+        detail = "The image has changed meanwhile; look at it again."
+        raise Refused(412, "precondition_failed", detail, attr="If-Match")
+
+
+def _focal_point(data: Any, image: Image) -> tuple[float, float] | None:
+    """The focal point after the patch. Raises Refused, with the field that is wrong in `attr`."""
+    if not isinstance(data, Mapping):
+        raise Refused(400, "invalid", "Send a JSON object with the fields to change.")
+    for name in data:
+        if name != "focal_point":
+            raise Refused(400, "invalid", "Only `focal_point` can be changed.", attr=str(name))
+    if "focal_point" not in data:
+        return image.focal_point
+    wanted = data["focal_point"]
+    if wanted is None:
+        return None
+    if not isinstance(wanted, Mapping) or set(wanted) - {"x", "y"}:
+        raise Refused(400, "invalid", _POINT, attr="focal_point")
+    now = dict(zip("xy", image.focal_point or (), strict=False)) | dict(wanted)
+    return _share(now, "x"), _share(now, "y")
+
+
+def _share(point: Mapping[str, Any], axis: str) -> float:
+    value = point.get(axis)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Refused(400, "invalid", "A number from 0 to 1.", attr=f"focal_point.{axis}")
+    return float(value)
 
 
 class RestoreView(APIView):
@@ -128,6 +195,6 @@ class CheckView(APIView):
         asked.is_valid(raise_exception=True)
         digests = [checksum.removeprefix("sha256:") for checksum in asked.validated_data["checksums"]]
         plan = account(request).plan
-        wanted = wanted_of(plan.recipe(), keeps_originals=plan.keeps_original)
+        wanted = wanted_of(plan.recipes(), keeps_originals=plan.keeps_original)
         known = Image.objects.twins(account(request).id, digests, wanted=wanted)
         return Response({"known": {f"sha256:{digest}": str(image.id) for digest, image in known.items()}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from processing.imaging.reading.formats import UNSUPPORTED, claimed_format
 from processing.models import Image, Job
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
+from uploads.api.recipe_names import recipes_asked
 from uploads.api.single_upload import answer_with, wait_for
 from uploads.api.streamed_body import StreamsBody, length_of
 from uploads.intake import idempotency, intake
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from processing.accounts.models import User
+    from processing.imaging.recipes import Recipe
     from uploads.intake.bodies import BodyParser
     from uploads.models import IdempotencyKey
 
@@ -48,6 +51,14 @@ _ENVELOPE = 64 * 1024
 
 class _Fields(Serializer[Any]):
     webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request says besides its files."""
+
+    webhook_url: str
+    recipes: tuple[Recipe, ...]
 
 
 class UploadView(StreamsBody):
@@ -95,29 +106,37 @@ class UploadView(StreamsBody):
             raise self.nothing()
         fields = _Fields(data=files.text.values)
         fields.is_valid(raise_exception=True)
-        webhook_url = fields.validated_data.get("webhook_url", "")
+        asked = _Asked(
+            fields.validated_data.get("webhook_url", ""), recipes_asked(request, files.text.values)
+        )
         key = idempotency.key_of(request)
         if key is None:
-            return self.answer(self.take_in(request, received, webhook_url))
-        once = idempotency.Once(
-            account(request).id, self.kind, key, idempotency.fingerprint(received, webhook_url)
+            return self.answer(self.take_in(request, received, asked))
+        mark = idempotency.fingerprint(
+            received, asked.webhook_url, *(recipe.name for recipe in asked.recipes)
         )
-        return once.run(
-            lambda: self.answer(self.take_in(request, received, webhook_url, once)), self.answer_again
-        )
+        once = idempotency.Once(account(request).id, self.kind, key, mark)
+        return once.run(lambda: self.answer(self.take_in(request, received, asked, once)), self.answer_again)
 
     def take_in(
         self,
         request: Request,
         received: list[Received],
-        webhook_url: str,
+        asked: _Asked,
         once: idempotency.Once | None = None,
     ) -> intake.Receipt:
         def keep(receipt: intake.Receipt) -> None:
             if once and receipt.job:
                 once.keep(receipt.job, 202, self.body(receipt))
 
-        return intake.take_in(account(request), self.kind, received, webhook_url=webhook_url, inside=keep)
+        return intake.take_in(
+            account(request),
+            self.kind,
+            received,
+            webhook_url=asked.webhook_url,
+            recipes=asked.recipes,
+            inside=keep,
+        )
 
     def answer(self, receipt: intake.Receipt) -> Response:
         if receipt.job is None:

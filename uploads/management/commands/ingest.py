@@ -16,6 +16,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Sum
 
 from processing.accounts.models import User
+from processing.accounts.recipes import UnknownRecipe, named
+from processing.imaging.recipes import Recipe
 from processing.models import Job
 from processing.plumbing.request_id import request_id
 from uploads.intake.ingest import Progress, files_below, ingest
@@ -33,10 +35,18 @@ class Command(BaseCommand):
         parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
         parser.add_argument("--user", required=True, help="the account's name")
         parser.add_argument("--per-job", type=int, default=100, help="files in one job (100)")
+        parser.add_argument("--recipes", default="", help="what to make beside the plan's, comma-separated")
         parser.add_argument("--wait", action="store_true", help="end when all pixels of the account are made")
 
     def handle(
-        self, *args: Any, folders: list[Path], user: str, per_job: int, wait: bool, **options: Any
+        self,
+        *args: Any,
+        folders: list[Path],
+        user: str,
+        per_job: int,
+        recipes: str,
+        wait: bool,
+        **options: Any,
     ) -> None:
         """Exit code 1 where a folder or the account is missing, or where an image was refused."""
         owner = User.objects.select_related("plan").filter(username=user).first()
@@ -46,11 +56,12 @@ class Command(BaseCommand):
             raise CommandError(f"No folder: {', '.join(missing)}")
         if not 1 <= per_job <= 1000:
             raise CommandError("--per-job is a whole number from 1 to 1000.")
+        wanted = _wanted(owner, recipes)
         request_id.set(f"ingest-{secrets.token_hex(8)}")
         logging.getLogger("processing").setLevel(logging.WARNING)  # the bar says it
         bar, progress, files = _Bar(self), Progress(), files_below(folders)
         with _until_asked_to_stop() as asked:
-            for progress in ingest(owner, files, per_job=per_job):
+            for progress in ingest(owner, files, per_job=per_job, recipes=wanted):
                 bar.show(progress.files, len(files), _words(progress))
                 if asked():
                     raise CommandError("Stopped. The same command goes on from here.", returncode=130)
@@ -82,6 +93,14 @@ class Command(BaseCommand):
             self.stderr.write(f"{path}: {code}: {detail}")
         if set(counts) - _NO_IMAGE:
             raise CommandError(", ".join(f"{count} {code}" for code, count in sorted(counts.items())))
+
+
+def _wanted(owner: User, names: str) -> tuple[Recipe, ...]:
+    try:
+        return named(owner, filter(None, map(str.strip, names.split(","))))
+    except UnknownRecipe as error:
+        known = ", ".join(error.known)
+        raise CommandError(f"There is no recipe {error.name!r}; known are {known}.") from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from processing.models.jobs import Job
 from processing.models.leased import Leased
@@ -40,6 +41,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
     def visible(self) -> ImageQuerySet:
         return self.filter(deleted_at=None)
+
+    def deleted(self) -> ImageQuerySet:
+        """Deleted softly, and not yet too long ago to be restored."""
+        return self.filter(deleted_at__gt=timezone.now() - settings.RETENTION)
 
     def of(self, owner_id: int) -> ImageQuerySet:
         return self.filter(owner_id=owner_id)

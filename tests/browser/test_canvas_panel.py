@@ -13,7 +13,7 @@ window.shown = [];
 new MutationObserver((changes) => {
   const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
   window.shown.push(...added.map(({ alt }) => alt ?? "").filter((alt) => alt.startsWith("The canvas")));
-}).observe(document.querySelector("#extras"), { childList: true, subtree: true });
+}).observe(document.querySelector("#drawer"), { childList: true, subtree: true });
 """
 
 
@@ -25,7 +25,8 @@ def panel(page: Page) -> Page:
 
 
 def opened(page: Page) -> None:
-    page.get_by_text("Canvas: every pixel its own colour").click()
+    page.get_by_role("button", name="More ways to add").click()
+    page.get_by_role("button", name="A canvas, filled pixel by pixel").click()
     page.get_by_role("button", name="Start").wait_for()
 
 

@@ -13,7 +13,8 @@ PRIVATE = HEADER + '1,Shoe,"http://127.0.0.1/a.jpg,http://10.0.0.1/b.jpg"\n'
 
 @pytest.fixture
 def panel(page: Page) -> Page:
-    page.get_by_text("CSV: a list of image addresses").click()
+    page.get_by_role("button", name="More ways to add").click()
+    page.get_by_role("button", name="A CSV of image addresses").click()
     page.get_by_label("Choose a CSV").wait_for()
     return page
 

@@ -50,7 +50,7 @@ def tiles(page: Page) -> Locator:
 
 def pick(page: Page, files: list[dict[str, Any]]) -> None:
     with page.expect_file_chooser() as choosing:
-        page.get_by_role("button", name="Choose images").first.click()
+        page.get_by_role("button", name="Add images").click()
     choosing.value.set_files(files)
 
 
@@ -299,7 +299,7 @@ def test_signing_in_and_out(browser: Browser, closed_stack: Stack) -> None:
     page.get_by_label("Password").fill("not this")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("do not belong together")
-    page.get_by_label("Name").fill(closed_stack.username)
+    expect(page.get_by_label("Name")).to_have_value(closed_stack.username)
     page.get_by_label("Password").fill(closed_stack.password)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_text("Live", exact=True).wait_for()
@@ -310,6 +310,7 @@ def test_signing_in_and_out(browser: Browser, closed_stack: Stack) -> None:
     expect(tiles(page)).to_have_count(1)
     page.get_by_role("button", name="Undo").click()
     expect(tiles(page)).to_have_count(2)
+    page.get_by_role("button", name=re.compile("^Account")).click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     context.close()

@@ -31,7 +31,7 @@ def enter(request: HttpRequest) -> HttpResponseBase:
             raise Refused(400, "invalid", "Write your name and your password.")
         user = sign_in(request, **given.cleaned_data)
     except Refused as refusal:
-        return render_sign_in(request, refusal)
+        return render_sign_in(request, refusal, name=given.data.get("username", "")[:150])
     login(request, user)
     trust_device(request, user.username)
     return redirect("page")

@@ -33,6 +33,9 @@ PAGING = [
     query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Rows of a page."),
     query("cursor", {"type": "string"}, "From a `next` or `previous` link."),
 ]
+DELETED = query(
+    "deleted", {"enum": [0, 1], "default": 0}, "1: instead, those that are deleted and can still be restored."
+)
 STATUS = query("status", {"enum": [status.value for status in IMAGE_STATUSES]}, "Only images in this state.")
 BAD_QUERY: Refusals = {
     400: {
@@ -119,7 +122,7 @@ describe(
         "Own images, newest first",
         {200: array(ref("Image"))},
         description='`Link: <...>; rel="next"` while there is more.',
-        parameters=[*PAGING, STATUS],
+        parameters=[*PAGING, STATUS, DELETED],
         refusals=BAD_QUERY,
     ),
 )

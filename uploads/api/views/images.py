@@ -59,11 +59,20 @@ def status_asked(request: Request) -> str | None:
     return status
 
 
+def deleted_asked(request: Request) -> bool:
+    """`?deleted=1`: what was deleted and can still be restored. Raises Refused for anything but 0 and 1."""
+    asked = request.query_params.get("deleted", "0")
+    if asked not in {"0", "1"}:
+        raise Refused(400, "invalid", "`deleted` is 0 or 1.", attr="deleted")
+    return asked == "1"
+
+
 class ImageListView(APIView):
-    """Own images, newest first."""
+    """Own images, newest first; with `?deleted=1` those that can still be restored."""
 
     def get(self, request: Request) -> Response:
-        images = Image.objects.of(account(request).id).visible()
+        images = Image.objects.of(account(request).id)
+        images = images.deleted() if deleted_asked(request) else images.visible()
         if status := status_asked(request):
             images = images.filter(status=status)
         found = page(request, images, "id", UUID, newest_first=True)

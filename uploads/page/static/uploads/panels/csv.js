@@ -1,5 +1,6 @@
 /** A panel that takes a CSV of image addresses, shows how it goes, and gives the CSV with the results. */
 
+import { randomKey } from "../shared/api.js";
 import { element } from "../shared/element.js";
 
 const HEADER = "S. No.,Product Name,Input Image Urls";
@@ -34,7 +35,7 @@ class Panel {
     const body = new FormData();
     body.append("file", file);
     // The same file sent again by a retry is the same request: it makes one job.
-    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    const headers = { "Idempotency-Key": `"${randomKey()}"` };
     try {
       const { request_id: id } = await this.api.insist("/imgproc/upload", { method: "POST", body, headers, seconds: 120 });
       this.#follow(id);

@@ -1,25 +1,22 @@
 /**
- * Further ways in, each a module of its own that is loaded when its section is opened.
+ * The drawer at the side, and the panels in it, each a module of its own that is loaded when it is first opened.
  *
- * To add one, put this into <section id="extras"> of page.html:
- *
- *   <details class="card extra" data-module="{% static 'uploads/NAME.js' %}">
- *     <summary>Its title</summary><div></div>
- *   </details>
- *
- * and write NAME.js:
+ * To add one, put `<section id="NAME" data-title="Its title" data-module="{% static 'uploads/panels/NAME.js' %}" hidden>`
+ * into the drawer of page.html, a button with `data-panel="NAME"` anywhere, and write NAME.js:
  *
  *   export function mount(section, api) { ... }
  *
- * `section` is the empty <div>. `api` has:
+ * What it gives may have `opened()`, called each time it is shown, and `closed()`. `api` has:
  *   request(path, {method, json, body, seconds})  parsed JSON, null for 204; raises Problem {status, code, message}
  *   insist(path, options)                         the same, again while trying again can help
  *   follow(jobId, {images, finished})             images(list of Image) as they change, finished(Job) once;
  *                                                 gives a function that stops it
+ *   open(imageId)                                 shows a picture
  *   announce(text)                                says it to screen readers
  *   toast(text)                                   shows it for a few seconds
  */
 
+import { element } from "../shared/element.js";
 import { Link } from "../shared/socket.js";
 
 /** Follows one job by its own socket; after a lost connection it goes on behind the last event seen. */
@@ -41,33 +38,53 @@ export function follow(job, { images = () => {}, finished = () => {} }) {
   return () => link.end();
 }
 
-/**
- * Makes every <details data-module> in `section` load and mount its module when it is first opened.
- *
- * Gives a function that opens the one with this id, and gives what its `mount` gave.
- */
-export function mountExtras(section, api) {
-  const mounted = new Map();
-  const load = (details) => {
-    if (!mounted.has(details)) mounted.set(details, mountInto(details, api).catch((error) => {
-      mounted.delete(details);
-      details.querySelector("div").textContent = "This part could not be loaded. Close it and open it again.";
-      throw error;
-    }));
-    return mounted.get(details);
-  };
-  for (const details of section.querySelectorAll("details[data-module]")) {
-    details.addEventListener("toggle", () => details.open && load(details));
+export class Panels {
+  constructor(drawer, api) {
+    Object.assign(this, { drawer, api, mounted: new Map(), current: null });
+    for (const button of document.querySelectorAll("[data-panel]")) {
+      button.addEventListener("click", () => {
+        button.closest("[popover]")?.hidePopover();
+        this.open(button.dataset.panel);
+      });
+    }
+    drawer.querySelector("#drawer-close").addEventListener("click", () => drawer.close());
+    drawer.addEventListener("click", (event) => event.target === drawer && drawer.close());
+    drawer.addEventListener("close", () => this.#closed());
   }
-  return (id) => {
-    const details = section.querySelector(`#${id}`);
-    details.open = true;
-    return load(details);
-  };
-}
 
-async function mountInto(details, api) {
-  const place = details.querySelector("div");
-  place.replaceChildren();
-  return (await import(details.dataset.module)).mount(place, api);
+  /** Opens the panel with this name; gives what its `mount` gave, or null where it could not be loaded. */
+  async open(name) {
+    const section = this.drawer.querySelector(`#${name}`);
+    for (const other of this.drawer.querySelectorAll("section[data-module]")) other.hidden = other !== section;
+    this.drawer.querySelector("#drawer-title").textContent = section.dataset.title;
+    if (!this.drawer.open) this.drawer.showModal();
+    const panel = await this.#mount(section);
+    this.current = panel;
+    panel?.opened?.();
+    return panel;
+  }
+
+  close() {
+    this.drawer.close();
+  }
+
+  #closed() {
+    this.current?.closed?.();
+    this.current = null;
+  }
+
+  async #mount(section) {
+    if (!this.mounted.has(section)) {
+      section.replaceChildren();
+      const loading = import(section.dataset.module).then((module) => module.mount(section, { ...this.api, close: () => this.close() }));
+      this.mounted.set(section, loading);
+    }
+    try {
+      return await this.mounted.get(section);
+    } catch {
+      this.mounted.delete(section);
+      section.replaceChildren(element("p", { textContent: "This part could not be loaded. Close it and open it again." }));
+      return null;
+    }
+  }
 }

@@ -49,14 +49,16 @@ export class FileList {
     line.done.style.transform = `scaleX(${item.state === "done" ? 1 : 0})`;
     line.meter.setAttribute("aria-valuenow", item.state === "done" ? 100 : Math.round(sent * 50));
     line.meter.setAttribute("aria-label", item.name);
-    line.state.textContent = item.reason || `${LABELS[item.state]} · ${bytes(item.size)}`;
+    // Why it failed stands in the list of failures, once; here only what holds it up.
+    const held = item.state === "failed" ? "" : item.reason;
+    line.state.textContent = held || `${LABELS[item.state]} · ${bytes(item.size)}`;
     line.state.title = item.reason;
     this.#preview(line, item);
   }
 
   /** The file itself, through a URL that is given back; the server's picture where that is too much, or unknown. */
   #preview(line, item) {
-    const own = item.size < MOST_PREVIEW && !item.undrawable ? "own" : null;
+    const own = item.file && item.size < MOST_PREVIEW && !item.undrawable ? "own" : null;
     const wanted = own ?? item.thumbnail ?? "none";
     if (line.source === wanted) return;
     release(line);

@@ -10,30 +10,33 @@ export function isPicture(file) {
   return file.type.startsWith("image/") || PICTURE.test(file.name);
 }
 
-/** Hands the files of a drop to `take(files)` in pieces; gives the number of those left out of folders. */
+/**
+ * Hands the files of a drop to `take(files)` in pieces; gives `{skipped, unread}`: the number of those left out
+ * of folders, and of those that could not be read.
+ */
 export async function gather(transfer, take) {
   const items = Array.from(transfer.items).filter((item) => item.kind === "file");
   // Entries must be taken in the event itself: later the drop is empty.
   const entries = items.map((item) => item.webkitGetAsEntry?.());
   if (!entries.some((entry) => entry?.isDirectory)) {
     await inPieces(Array.from(transfer.files), take);
-    return 0;
+    return { skipped: 0, unread: 0 };
   }
-  let skipped = 0;
+  const count = { skipped: 0, unread: 0 };
   let piece = [];
   for (const entry of entries) {
     if (!entry) continue;
-    for await (const file of walk(entry)) {
-      if (entry.isDirectory && !isPicture(file)) skipped += 1;
-      else piece.push(file);
-      if (piece.length === PIECE) {
+    for await (const file of walk(entry, count)) {
+      if (file && entry.isDirectory && !isPicture(file)) count.skipped += 1;
+      else if (file) piece.push(file);
+      if (piece.length === PIECE || (!file && piece.length)) {
         take(piece);
         piece = [];
       }
     }
   }
   if (piece.length) take(piece);
-  return skipped;
+  return count;
 }
 
 /** Hands `files` to `take` in pieces, with a breath between them. */
@@ -44,16 +47,21 @@ export async function inPieces(files, take) {
   }
 }
 
-async function* walk(entry) {
+/** Every file below `entry`, null before each wait for a listing; what can't be read is counted. */
+async function* walk(entry, count) {
   if (entry.isFile) {
-    yield await new Promise((resolve, reject) => entry.file(resolve, reject));
+    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+    if (file) yield file;
+    else count.unread += 1;
     return;
   }
   const reader = entry.createReader();
   for (;;) {
-    // A reader gives at most a hundred entries a call.
-    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!entries.length) return;
-    for (const child of entries) yield* walk(child);
+    // A reader gives at most a hundred entries a call, and no sign of how many are left.
+    yield null;
+    const entries = await new Promise((resolve) => reader.readEntries(resolve, () => resolve(null)));
+    if (!entries) count.unread += 1;
+    if (!entries?.length) return;
+    for (const child of entries) yield* walk(child, count);
   }
 }

@@ -1,4 +1,4 @@
-/** The card that shows how far the uploads are: all of them, each of them, and what failed and why. */
+/** The bar at the foot that shows how far the uploads are: all of them, each of them, and what failed and why. */
 
 import { element } from "../shared/element.js";
 import { FileList } from "./files.js";
@@ -7,13 +7,19 @@ import { duration, number, plural } from "../shared/words.js";
 const DRAW_MS = 120;
 const ANNOUNCE_MS = 10_000;
 const MOST_FAILURES = 50;
+const IDS = [
+  "progress", "progress-count", "progress-note", "retry-failed", "toggle-files", "clear-files", "overall", "failures",
+  "files", "files-space",
+];
 
 export class Progress {
-  /** `retry(items)` and `clear()` are wishes of the user; `announce(text)` speaks to screen readers. */
-  constructor({ items, retry, clear, announce }) {
-    Object.assign(this, { items, announce, timer: 0, announced: 0, began: 0, finished: true });
-    const ids = ["progress", "progress-count", "progress-note", "retry-failed", "toggle-files", "clear-files", "overall", "failures", "files", "files-space"];
-    this.part = Object.fromEntries(ids.map((id) => [id, document.getElementById(id)]));
+  /**
+   * `items()` gives what there is, `reading()` whether a folder is still being listed; `retry(items)` and `clear()`
+   * are wishes of the user; `announce(text)` speaks to screen readers.
+   */
+  constructor({ items, reading, retry, clear, announce }) {
+    Object.assign(this, { items, reading, announce, timer: 0, announced: 0, began: 0, finished: true });
+    this.part = Object.fromEntries(IDS.map((id) => [id, document.getElementById(id)]));
     this.list = new FileList(this.part.files, this.part["files-space"]);
     this.part["retry-failed"].addEventListener("click", () => retry(this.items().filter((item) => item.state === "failed")));
     this.part["clear-files"].addEventListener("click", () => {
@@ -44,21 +50,19 @@ export class Progress {
   #draw() {
     const items = this.items();
     const sum = summed(items);
-    this.part.progress.hidden = !items.length;
+    const reading = this.reading();
+    this.part.progress.hidden = !items.length && !reading;
     if (!items.length) {
       this.finished = true;
       this.list.set(items);
+      this.part["progress-count"].textContent = reading ? "Reading the folder" : "";
       return;
     }
     const ended = sum.done + sum.failed;
-    const busy = ended < items.length;
+    const busy = reading || ended < items.length;
     if (busy && this.finished) Object.assign(this, { began: performance.now(), finished: false, before: ended });
-    this.#say(sum, items.length, busy);
-    const [sent, done] = this.part.overall.children;
-    sent.style.transform = `scaleX(${sum.bytes ? sum.sent / sum.bytes : 1})`;
-    done.style.transform = `scaleX(${ended / items.length})`;
-    this.part.overall.setAttribute("aria-valuenow", Math.round(100 * portion(sum, items.length)));
-    this.part.overall.classList.toggle("busy", busy);
+    this.#say(sum, items.length, busy, reading);
+    this.#drawMeter(sum, items.length, busy, reading);
     this.part["retry-failed"].hidden = !sum.failed || busy;
     this.part["clear-files"].hidden = busy;
     this.#drawFailures(items, sum.failed);
@@ -66,11 +70,22 @@ export class Progress {
     this.finished = !busy;
   }
 
-  #say(sum, total, busy) {
-    const failed = sum.failed ? `, ${number(sum.failed)} failed` : "";
-    const count = busy ? `${number(sum.done)} of ${plural(total, "image")} done${failed}` : `${plural(sum.done, "image")} done${failed}`;
+  /** Done and failed are two stretches of one bar: nine files that all fail leave nothing done in it. */
+  #drawMeter(sum, total, busy, reading) {
+    const [sent, done, bad] = this.part.overall.children;
+    const [donePart, badPart] = [sum.done / total, sum.failed / total];
+    sent.style.transform = `scaleX(${sum.bytes ? sum.sent / sum.bytes : 1})`;
+    done.style.transform = `scaleX(${donePart})`;
+    bad.style.transform = `translateX(${100 * donePart}%) scaleX(${badPart})`;
+    const percent = Math.floor(100 * portion(sum, total));
+    this.part.overall.setAttribute("aria-valuenow", reading ? Math.min(99, percent) : percent);
+    this.part.overall.classList.toggle("busy", busy);
+  }
+
+  #say(sum, total, busy, reading) {
+    const count = this.#count(sum, total, busy);
     this.part["progress-count"].textContent = count;
-    this.part["progress-note"].textContent = busy ? this.#note(sum, total) : "";
+    this.part["progress-note"].textContent = busy ? this.#note(sum, total, reading) : "";
     const now = performance.now();
     if ((!busy && !this.finished) || (busy && now - this.announced > ANNOUNCE_MS)) {
       this.announced = now;
@@ -78,8 +93,16 @@ export class Progress {
     }
   }
 
-  #note(sum, total) {
+  #count(sum, total, busy) {
+    const failed = sum.failed ? `, ${number(sum.failed)} failed` : "";
+    if (busy) return `${number(sum.done)} of ${plural(total, "image")} done${failed}`;
+    const twins = sum.twins ? `, ${number(sum.twins)} ${sum.twins === 1 ? "was" : "were"} already here` : "";
+    return `${plural(sum.done, "image")} done${twins}${failed}`;
+  }
+
+  #note(sum, total, reading) {
     if (sum.held) return "Waiting for the server; nothing is lost";
+    if (reading) return "still reading the folder";
     const seconds = (performance.now() - this.began) / 1000;
     const part = portion(sum, total) - this.before / total;
     const step = sum.sent < sum.bytes ? "sending" : "making sizes";
@@ -101,12 +124,13 @@ export class Progress {
 }
 
 function summed(items) {
-  const sum = { bytes: 0, sent: 0, done: 0, failed: 0, held: false };
+  const sum = { bytes: 0, sent: 0, done: 0, failed: 0, twins: 0, held: false };
   for (const item of items) {
     sum.bytes += item.size;
     sum.sent += item.state === "failed" ? item.size : item.sent;
     sum.done += item.state === "done";
     sum.failed += item.state === "failed";
+    sum.twins += item.state === "done" && item.twin;
     sum.held ||= item.state === "sending" && item.reason !== "";
   }
   return sum;

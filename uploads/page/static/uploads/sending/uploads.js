@@ -3,7 +3,8 @@
  * Idempotency-Key, so that one whose answer was lost is sent again without harm. No DOM in here.
  */
 
-import { Problem, csrf, delay, pause, problemOf } from "../shared/api.js";
+import { Problem, csrf, delay, pause, problemOf, randomKey } from "../shared/api.js";
+import { refusalText } from "../shared/words.js";
 
 const MOST_FILES = 16;
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -17,12 +18,14 @@ let count = 0;
 
 /** One file: `state` goes waiting > sending > processing > done | failed. `sent` counts its bytes. */
 class Item {
+  /** `file` is a File, or what is known of one that an earlier load of the page has sent: `{name, size}`. */
   constructor(file) {
     this.index = count;
     count += 1;
-    this.file = file;
+    this.file = file instanceof File ? file : null;
     this.name = file.name;
     this.size = file.size;
+    this.twin = false;
     this.sent = 0;
     this.state = "waiting";
     this.reason = "";
@@ -44,6 +47,13 @@ export class UploadQueue {
     this.items.push(...fresh);
     this.#enqueue(fresh);
     return fresh;
+  }
+
+  /** Takes up what an earlier load of the page had sent: items that are only followed. */
+  adopt(known) {
+    const items = known.map((one) => Object.assign(new Item(one), { sent: one.size, ...one }));
+    this.items.push(...items);
+    return items;
   }
 
   /** Sends items again that failed before the server had them. */
@@ -177,10 +187,10 @@ export class UploadQueue {
   }
 
   #answered(chunk, answer) {
-    for (const { index, code, detail } of answer.rejected) this.#fail(chunk[index], code, detail);
-    const items = answer.accepted.map(({ index, id }) => {
+    for (const refusal of answer.rejected) this.#fail(chunk[refusal.index], refusal);
+    const items = answer.accepted.map(({ index, id, duplicate_of: twin }) => {
       const item = chunk[index];
-      this.#move(item, "processing", { sent: item.size, reason: "", image: id, job: answer.job_id });
+      this.#move(item, "processing", { sent: item.size, reason: "", image: id, job: answer.job_id, twin: Boolean(twin) });
       return item;
     });
     this.accepted(answer.job_id, items);
@@ -189,13 +199,12 @@ export class UploadQueue {
   #refused(chunk, problem) {
     const listed = new Map((problem.body.errors || []).map((error) => [error.index, error]));
     chunk.forEach((item, index) => {
-      const error = listed.get(index) || { code: problem.code, detail: problem.message };
-      this.#fail(item, error.code, error.detail);
+      this.#fail(item, listed.get(index) || { ...problem.body, code: problem.code, detail: problem.message });
     });
   }
 
-  #fail(item, code, detail) {
-    this.#move(item, "failed", { reason: detail || code, image: null });
+  #fail(item, refusal) {
+    this.#move(item, "failed", { reason: refusalText(refusal), image: null });
   }
 
   async #readable(chunk) {
@@ -204,7 +213,7 @@ export class UploadQueue {
         await item.file.slice(0, 1).arrayBuffer();
         return item;
       } catch {
-        this.#fail(item, "unreadable", "This file can't be read any more: it was moved or changed. Choose it again.");
+        this.#fail(item, { detail: "This file can't be read any more: it was moved or changed. Choose it again." });
         return null;
       }
     }));
@@ -215,9 +224,4 @@ export class UploadQueue {
     Object.assign(item, more, { state });
     this.changed(item);
   }
-}
-
-/** 128 random bits; `crypto.randomUUID` is missing on pages that come over plain HTTP from another machine. */
-function randomKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

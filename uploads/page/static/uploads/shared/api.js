@@ -33,8 +33,24 @@ export function csrf() {
   return token ? { "X-CSRFToken": token[1] } : {};
 }
 
+/** 128 random bits; `crypto.randomUUID` is missing on pages that come over plain HTTP from another machine. */
+export function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Sends JSON or a form, gives JSON (null for 204). Raises Problem. A lost session leads to the sign-in form. */
-export async function request(path, { method = "GET", json, body, headers = {}, seconds = 20 } = {}) {
+export async function request(path, options) {
+  return (await ask(path, options)).body;
+}
+
+/** A list whose answer names its next page in the `Link` header (RFC 8288): `{items, next}`, next a path or null. */
+export async function requestPage(path) {
+  const { body, headers } = await ask(path);
+  const next = /<([^>]*)>;\s*rel="?next"?/.exec(headers.get("Link") ?? "");
+  return { items: body, next: next ? next[1] : null };
+}
+
+async function ask(path, { method = "GET", json, body, headers = {}, seconds = 20 } = {}) {
   const sent = { ...headers, ...(method === "GET" ? {} : csrf()) };
   if (json !== undefined) sent["Content-Type"] = "application/json";
   let response;
@@ -45,7 +61,9 @@ export async function request(path, { method = "GET", json, body, headers = {}, 
       body: json === undefined ? body : JSON.stringify(json),
       signal: AbortSignal.timeout(seconds * 1000),
     });
-    if (response.ok) return response.status === 204 ? null : await response.json();
+    if (response.ok) {
+      return { body: response.status === 204 ? null : await response.json(), headers: response.headers };
+    }
   } catch {
     throw new Problem(0);
   }

@@ -23,3 +23,12 @@ export function duration(seconds) {
   if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** A refusal in human units where its limit is one of bytes; else in the server's own words. */
+export function refusalText({ code, detail, limit, actual, plan }) {
+  if (code === "file_too_large" && limit) {
+    return `It has ${bytes(actual)}; ${plan ? `the plan ${plan}` : "this service"} takes ${bytes(limit)} a file.`;
+  }
+  if (code === "quota_exceeded" && limit) return `No room: ${bytes(limit)} are all that the plan ${plan} stores.`;
+  return detail || code || "It was refused.";
+}

@@ -7,6 +7,7 @@ import { request } from "../shared/api.js";
 import { Link } from "../shared/socket.js";
 
 const PAGE = 20;
+const OLDER = 60; // a page of older pictures: who scrolls fast asks seldom
 
 export class Feed {
   /**
@@ -37,7 +38,7 @@ export class Feed {
   }
 
   more() {
-    if (this.shown && !this.end && !this.asked) this.#ask("more", { type: "more" });
+    if (this.shown && !this.end && !this.asked) this.#older();
   }
 
   /** Takes an image out here at once; the server is told by the caller. */
@@ -73,24 +74,25 @@ export class Feed {
     if (this.link.open) {
       this.asked = what;
       this.link.say(frame);
-    } else if (what === "more") {
-      this.#pageOverHttp();
     } else {
       this.poll().catch(() => {}).finally(() => this.view.busy(false));
     }
   }
 
-  async #pageOverHttp() {
-    this.asked = "more";
+  /** Older pictures come over HTTP, in larger pages than the socket's, while the socket tells what is new. */
+  async #older() {
+    if (this.older) return;
     const near = this.near;
+    this.older = true;
+    this.view.busy(true);
     try {
-      const { images, next } = await request(`/api/feed?limit=${PAGE}&${query(near)}&cursor=${this.last ?? ""}`);
-      if (near === this.near && this.asked === "more") this.#append(images, next === null);
+      const { images, next } = await request(`/api/feed?limit=${OLDER}&${query(near)}&cursor=${this.last ?? ""}`);
+      if (near === this.near && this.#covers(near) && !this.asked) this.#append(images, next === null);
     } catch {
       // The sign at the top of the page says it; scrolling on asks again.
     } finally {
-      this.asked = null;
-      this.view.busy(false);
+      this.older = false;
+      this.view.busy(Boolean(this.asked));
     }
   }
 
@@ -123,8 +125,7 @@ export class Feed {
       this.view.busy(false);
     }
     const near = { hue, tolerance };
-    if (asked === "more") this.#append(images, end);
-    else if (asked === "open" && this.#covers(near)) this.#resume(images, end);
+    if (asked === "open" && this.#covers(near)) this.#resume(images, end);
     else this.#replace(images, end, near);
   }
 

@@ -15,7 +15,7 @@ const LONGEST = 2.2; // height / width of the tallest tile; longer pictures are 
 export class Grid {
   /** `open(id)`, `remove(id)` are wishes of the user, `more()` asks for older pictures. */
   constructor(box, { open, remove, more }) {
-    Object.assign(this, { box, open, remove, more, places: new Map(), columns: [], tiles: new Map(), spare: [], fresh: new Set() });
+    Object.assign(this, { box, open, remove, more, places: new Map(), columns: [], tiles: new Map(), spare: [], fresh: new Set(), selection: null });
     this.order = [];
     this.current = null;
     this.frame = 0;
@@ -58,12 +58,24 @@ export class Grid {
     if (this.current === id) this.#focusOn(this.order[at + 1] ?? this.order[at - 1], { scroll: false });
     this.order.splice(at, 1);
     this.places.delete(id);
+    this.selection?.dropped(id);
     const column = this.columns[place.column];
     const row = column.places.indexOf(place);
     column.places.splice(row, 1);
     for (const below of column.places.slice(row)) below.top -= place.height + GAP;
     column.height -= place.height + GAP;
     this.#settle();
+  }
+
+  /** The ids from one picture to the other, both included, in either order. */
+  between(one, other) {
+    const [from, to] = [this.order.indexOf(one), this.order.indexOf(other)].sort((first, second) => first - second);
+    return this.order.slice(Math.max(0, from), to + 1);
+  }
+
+  /** Shows which tiles are selected. */
+  mark() {
+    for (const [id, tile] of this.tiles) markTile(tile, this.selection.has(id));
   }
 
   neighbour(id, step) {
@@ -163,6 +175,7 @@ export class Grid {
     if (!tile) {
       tile = this.spare.pop() ?? makeTile();
       fill(tile, image, this.tileWidth);
+      if (this.selection) markTile(tile, this.selection.has(image.id));
       tile.node.classList.toggle("fresh", this.fresh.has(image.id));
       this.tiles.set(image.id, tile);
       this.box.append(tile.node);
@@ -206,6 +219,7 @@ export class Grid {
     for (const [id, tile] of this.tiles) {
       tile.opener.tabIndex = id === this.current ? 0 : -1;
       tile.remover.tabIndex = id === this.current ? 0 : -1;
+      tile.picker.tabIndex = id === this.current ? 0 : -1;
     }
   }
 
@@ -215,7 +229,9 @@ export class Grid {
     const node = event.target.closest(".tile");
     if (!node) return;
     this.current = node.dataset.id;
+    const many = this.selection?.on || event.ctrlKey || event.metaKey || (event.shiftKey && this.selection);
     if (event.target.closest(".tile-remove")) this.remove(node.dataset.id);
+    else if (many || event.target.closest(".tile-pick")) this.selection.pick(node.dataset.id, { range: event.shiftKey });
     else this.open(node.dataset.id);
   }
 
@@ -232,7 +248,9 @@ export class Grid {
       Home: () => this.order[0],
       End: () => this.order.at(-1),
     };
+    if (event.key === "Delete" && this.selection?.chosen.size) return; // all that are selected: selection.js
     if (event.key === "Delete" || event.key === "Backspace") this.remove(id);
+    else if (event.key === "x") this.selection.pick(id, { range: event.shiftKey });
     else if (targets[event.key]) this.#focusOn(targets[event.key](), { scroll: true });
     else return;
     event.preventDefault();
@@ -243,7 +261,7 @@ export class Grid {
     if (!place) return;
     this.current = id;
     const top = this.box.getBoundingClientRect().top + place.top;
-    const head = 190; // the bars that stick to the top
+    const head = 110; // the bar that sticks to the top
     if (scroll && (top < head || top + place.height > innerHeight)) {
       scrollBy({ top: top < head ? top - head : top + place.height - innerHeight + GAP });
     }
@@ -287,9 +305,10 @@ function makeTile() {
   const picture = element("img", { decoding: "async", draggable: false });
   const opener = element("button", { type: "button", className: "tile-open" }, canvas, picture);
   const remover = element("button", { type: "button", className: "tile-remove", textContent: "×" });
-  const node = element("article", { className: "tile" }, opener, remover);
+  const picker = element("button", { type: "button", className: "tile-pick" });
+  const node = element("article", { className: "tile" }, opener, picker, remover);
   picture.addEventListener("load", () => node.classList.add("loaded"));
-  return { node, opener, remover, canvas, picture, settled: false };
+  return { node, opener, picker, remover, canvas, picture, settled: false };
 }
 
 function fill(tile, image, width) {
@@ -298,10 +317,23 @@ function fill(tile, image, width) {
   tile.opener.setAttribute("aria-label", `Open ${image.name}`);
   tile.remover.setAttribute("aria-label", `Delete ${image.name}`);
   tile.remover.title = "Delete";
+  tile.picker.setAttribute("aria-label", `Select ${image.name}`);
+  tile.node.classList.toggle("see-through", seeThrough(image));
+  tile.node.classList.toggle("unfinished", image.status !== "completed");
   tile.node.style.backgroundColor = image.colors[0]?.hex ?? "";
   tile.picture.alt = "";
   drawThumbhash(tile.canvas, image.placeholder);
   tile.picture.src = renditionFor(image, width)?.url ?? "";
+}
+
+function markTile({ node, picker }, on) {
+  node.classList.toggle("chosen", on);
+  picker.setAttribute("aria-pressed", String(on));
+}
+
+/** Whether a checkerboard belongs behind it: a format that may be transparent, of a picture that is not moving. */
+function seeThrough({ renditions, losses }) {
+  return !losses.includes("alpha") && renditions.some((one) => /webp|png|avif/.test(one.content_type) && !one.animated);
 }
 
 /** The smallest rendition that is sharp enough at `width` CSS pixels; null where there is none. */

@@ -1,5 +1,7 @@
 /** The slider of hues, which colours the whole page. */
 
+import { onAddress, wish, write } from "../shared/address.js";
+
 const NAMES = [
   [12, "red"], [35, "orange"], [52, "amber"], [68, "yellow"], [95, "lime"], [150, "green"], [175, "teal"], [195, "cyan"],
   [220, "azure"], [250, "blue"], [280, "violet"], [310, "purple"], [335, "pink"], [352, "rose"], [360, "red"],
@@ -22,9 +24,10 @@ export class HueDial {
     this.hue.addEventListener("pointerdown", () => this.all && this.#moved(false));
     this.tolerance.addEventListener("input", () => this.#moved(this.all));
     this["hue-all"].addEventListener("click", () => this.#moved(!this.all));
-    addEventListener("hashchange", () => {
+    onAddress(() => {
+      const before = JSON.stringify(this.near);
       this.#fromAddress();
-      this.turned(this.near);
+      if (JSON.stringify(this.near) !== before) this.turned(this.near);
     });
     this.#paint();
   }
@@ -51,17 +54,16 @@ export class HueDial {
   }
 
   #fromAddress() {
-    const wish = new URLSearchParams(location.hash.slice(1));
-    const hue = Number.parseInt(wish.get("hue"), 10);
+    const hue = Number.parseInt(wish("hue"), 10);
     this.all = !(hue >= 0 && hue < 360);
     if (!this.all) this.hue.value = hue;
-    if (wish.has("tolerance")) this.tolerance.value = wish.get("tolerance");
+    if (wish("tolerance")) this.tolerance.value = wish("tolerance");
     this.#paint();
   }
 
   #toAddress() {
     const { hue, tolerance } = this.near;
-    history.replaceState(null, "", hue === null ? location.pathname : `#hue=${hue}&tolerance=${tolerance}`);
+    write({ hue, tolerance: hue === null ? null : tolerance });
   }
 
   #paint() {

@@ -1,60 +1,129 @@
-/** One picture, large: its facts, its colours, its neighbours. */
+/** One picture, large: its facts, its colours, its links, its neighbours. Its address is `#image=ID`. */
 
+import { onAddress, wish, write } from "../shared/address.js";
 import { element } from "../shared/element.js";
 import { drawThumbhash } from "../shared/thumbhash.js";
-import { hueName } from "./hue.js";
 import { bytes } from "../shared/words.js";
+import { hueName } from "./hue.js";
+import { share } from "./share.js";
+import { imageById } from "./wall.js";
+
+const PARTS = ["image", "hash", "name", "facts", "colors", "original", "job", "delete", "previous", "next", "close", "details", "side", "share"];
+const SWIPE = 60; // pixels a finger goes before it is a step
+const SIDE = "imageapi.details";
 
 export class Viewer {
-  /** `grid` knows the neighbours; `remove(id)` and `turnTo(hue)` are wishes of the user. */
-  constructor(grid, { remove, turnTo }) {
-    this.grid = grid;
-    this.id = null;
-    const parts = ["image", "hash", "name", "facts", "colors", "original", "delete", "previous", "next", "close"];
-    this.part = Object.fromEntries(parts.map((name) => [name, document.getElementById(`viewer-${name}`)]));
+  /** `wall` knows the neighbours; `remove(image)`, `turnTo(hue)`, `openJob(id)` are wishes of the user. */
+  constructor(wall, { remove, turnTo, openJob }) {
+    Object.assign(this, { wall, grid: wall.grid, image: null, remove });
+    this.part = Object.fromEntries(PARTS.map((name) => [name, document.getElementById(`viewer-${name}`)]));
     this.dialog = document.getElementById("viewer");
-    this.part.previous.addEventListener("click", () => this.#step(-1));
-    this.part.next.addEventListener("click", () => this.#step(1));
-    this.part.close.addEventListener("click", () => this.dialog.close());
-    this.part.delete.addEventListener("click", () => this.#remove(remove));
-    this.part.image.addEventListener("load", () => this.dialog.classList.add("loaded"));
-    this.part.colors.addEventListener("click", (event) => {
-      const { hue } = event.target.dataset;
-      if (hue === undefined) return;
-      this.dialog.close();
-      turnTo(Number(hue));
-    });
-    this.dialog.addEventListener("click", (event) => {
-      if (event.target === this.dialog || event.target.classList.contains("viewer-stage")) this.dialog.close();
-    });
+    this.stage = this.part.image.parentElement;
+    this.#wireButtons(turnTo, openJob);
+    this.#wireHands();
     this.dialog.addEventListener("close", () => this.#closed());
-    this.dialog.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowLeft") this.#step(-1);
-      else if (event.key === "ArrowRight") this.#step(1);
-      else if (event.key === "Delete") this.#remove(remove);
-    });
+    onAddress(() => this.#fromAddress());
+    this.#showSide(localStorage.getItem(SIDE) !== "closed" && innerWidth > 760);
+    this.#fromAddress();
   }
 
-  open(id) {
-    const image = this.grid.image(id);
+  async open(id) {
+    const image = await imageById(this.wall, id);
     if (!image) return;
-    this.id = id;
+    const first = !this.dialog.open;
+    write({ image: id }, { push: first && wish("image") !== id });
+    this.#show(image);
+  }
+
+  #show(image) {
+    this.image = image;
     this.#fill(image);
-    this.part.previous.hidden = !this.grid.neighbour(id, -1);
-    this.part.next.hidden = !this.grid.neighbour(id, 1);
+    this.part.previous.hidden = !this.grid.neighbour(image.id, -1);
+    this.part.next.hidden = !this.grid.image(image.id) || !this.grid.neighbour(image.id, 1);
     if (!this.dialog.open) this.dialog.showModal();
     // A button that just went, at the first or last picture, takes the focus with it, and the arrow keys.
     if (!this.dialog.contains(document.activeElement)) this.dialog.focus();
   }
 
-  #fill(image) {
-    this.dialog.classList.remove("loaded");
+  async #fromAddress() {
+    const id = wish("image");
+    if (!id) this.dialog.close();
+    else if (id !== this.image?.id) {
+      const image = await imageById(this.wall, id);
+      if (image && wish("image") === id) this.#show(image);
+    }
+  }
+
+  #wireButtons(turnTo, openJob) {
     const { part } = this;
+    part.previous.addEventListener("click", () => this.#step(-1));
+    part.next.addEventListener("click", () => this.#step(1));
+    part.close.addEventListener("click", () => this.dialog.close());
+    part.delete.addEventListener("click", () => this.#remove());
+    part.details.addEventListener("click", () => this.#showSide(part.side.hidden));
+    part.job.addEventListener("click", () => {
+      const { job_id: job } = this.image;
+      this.dialog.close();
+      openJob(job);
+    });
+    part.colors.addEventListener("click", (event) => {
+      const { hue } = event.target.dataset;
+      if (hue === undefined) return;
+      this.dialog.close();
+      turnTo(Number(hue));
+    });
+  }
+
+  #wireHands() {
+    this.part.image.addEventListener("load", () => this.dialog.classList.add("loaded"));
+    this.part.image.addEventListener("click", (event) => this.#zoom(event));
+    this.stage.addEventListener("click", (event) => event.target === this.stage && this.dialog.close());
+    this.dialog.addEventListener("keydown", (event) => {
+      if (event.target.matches("input, select, textarea")) return;
+      if (event.key === "ArrowLeft") this.#step(-1);
+      else if (event.key === "ArrowRight") this.#step(1);
+      else if (event.key === "Delete") this.#remove();
+      else if (event.key === "z" && !event.ctrlKey && !event.metaKey) this.#zoom();
+    });
+    let from = null;
+    this.stage.addEventListener("touchstart", ({ touches }) => {
+      from = touches.length === 1 && !this.zoomed ? touches[0].clientX : null;
+    }, { passive: true });
+    this.stage.addEventListener("touchend", ({ changedTouches }) => {
+      const way = from === null ? 0 : changedTouches[0].clientX - from;
+      if (Math.abs(way) > SWIPE) this.#step(way > 0 ? -1 : 1);
+    });
+  }
+
+  get zoomed() {
+    return this.stage.classList.contains("zoomed");
+  }
+
+  /** To the pixels of the largest rendition and back, around where it was clicked. */
+  #zoom(event) {
+    const on = this.stage.classList.toggle("zoomed");
+    const box = this.stage;
+    if (!on || !event) return;
+    const { offsetX, offsetY, target } = event;
+    const [x, y] = [offsetX / target.clientWidth, offsetY / target.clientHeight];
+    requestAnimationFrame(() => box.scrollTo(x * box.scrollWidth - box.clientWidth / 2, y * box.scrollHeight - box.clientHeight / 2));
+  }
+
+  #showSide(on) {
+    this.part.side.hidden = !on;
+    this.part.details.setAttribute("aria-expanded", String(on));
+    this.dialog.classList.toggle("with-side", on);
+    if (this.dialog.open) localStorage.setItem(SIDE, on ? "open" : "closed");
+  }
+
+  #fill(image) {
+    const { part } = this;
+    this.dialog.classList.remove("loaded");
+    this.stage.classList.remove("zoomed");
     const large = image.renditions.reduce((best, one) => (one.width > (best?.width ?? 0) ? one : best), null);
     drawThumbhash(part.hash, image.placeholder);
-    const stage = part.hash.parentElement;
-    stage.style.setProperty("--ratio", large ? large.width / large.height : image.width / image.height);
-    stage.style.setProperty("--width", `${large?.width ?? image.width}px`);
+    this.stage.style.setProperty("--ratio", large ? large.width / large.height : image.width / image.height);
+    this.stage.style.setProperty("--width", `${large?.width ?? image.width}px`);
     part.image.src = large?.url ?? "";
     part.image.alt = image.name;
     part.name.textContent = image.name;
@@ -62,25 +131,32 @@ export class Viewer {
     part.original.hidden = !image.original_url;
     part.original.href = image.original_url ?? "";
     part.colors.replaceChildren(...image.colors.map(swatch));
+    part.share.replaceChildren(...share(image));
   }
 
   #step(step) {
-    const id = this.grid.neighbour(this.id, step);
+    const id = this.grid.image(this.image.id) && this.grid.neighbour(this.image.id, step);
     if (id) this.open(id);
   }
 
-  #remove(remove) {
-    const { id } = this;
-    const next = this.grid.neighbour(id, 1) ?? this.grid.neighbour(id, -1);
-    remove(id);
+  #remove() {
+    const { image } = this;
+    const next = this.grid.neighbour(image.id, 1) ?? this.grid.neighbour(image.id, -1);
+    this.remove(image);
     if (next) this.open(next);
     else this.dialog.close();
   }
 
   #closed() {
+    const { image } = this;
+    this.image = null;
     this.part.image.removeAttribute("src");
-    if (this.id) this.grid.focus(this.id);
-    this.id = null;
+    // What Back would have undone is undone: the next Back leaves the page as it was before the picture.
+    if (wish("image")) {
+      if (history.state?.pushed) history.back();
+      else write({ image: null });
+    }
+    if (image && this.grid.image(image.id)) this.grid.focus(image.id);
   }
 }
 
@@ -88,19 +164,20 @@ function facts(image) {
   const when = new Date(image.uploaded_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   const kind = image.content_type.replace("image/", "").toUpperCase();
   const lost = image.losses.length ? [`shown without ${image.losses.join(", ")}`] : [];
-  return [`${image.width} × ${image.height}`, kind, bytes(image.size), when, ...lost].join(" · ");
+  const failed = image.error ? [image.error.detail] : [];
+  return [`${image.width} × ${image.height}`, kind, bytes(image.size), when, ...lost, ...failed].join(" · ");
 }
 
-function swatch({ hex, hue, share }) {
+function swatch({ hex, hue, share: part }) {
   const name = hue === null ? hex : `${hueName(hue)}, ${hue}°`;
-  const title = `${name}, ${Math.round(share * 100)} %`;
-  const part = element(hue === null ? "span" : "button", { className: "swatch", title });
-  part.style.backgroundColor = hex;
-  part.style.flexGrow = 100 * Math.max(0.08, share);
+  const title = `${hex}, ${name}, ${Math.round(part * 100)} %`;
+  const made = element(hue === null ? "span" : "button", { className: "swatch", title });
+  made.style.backgroundColor = hex;
+  made.style.flexGrow = 100 * Math.max(0.08, part);
   if (hue !== null) {
-    part.type = "button";
-    part.dataset.hue = hue;
-    part.setAttribute("aria-label", `Show pictures near ${name}`);
+    made.type = "button";
+    made.dataset.hue = hue;
+    made.setAttribute("aria-label", `Show pictures near ${name}`);
   }
-  return part;
+  return made;
 }

@@ -54,20 +54,21 @@ FORCE_SCRIPT_NAME = env.prefix("FORCE_SCRIPT_NAME", None)
 # Django
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "imageapi.apps.ServiceAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.contrib.humanize",
     "rest_framework",
     "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "channels",
-    "imageapi",
+    "imageapi.apps.ImageapiConfig",
     "uploads",
     "uploads.page",
     "processing",

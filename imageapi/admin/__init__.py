@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
+from knox.models import AuthToken
 
 from imageapi.admin.accounts import AccountAdmin, PlanAdmin
 from imageapi.admin.images import ImageAdmin
@@ -23,6 +25,6 @@ __all__ = [
     "RecipeAdmin",
 ]
 
-admin.site.site_header = admin.site.site_title = "imageapi"
-admin.site.index_title = "Administration"
 admin.site.login_form = SignInForm
+# Plans say who may do what, and a person ends own keys: both lists would only be empty or puzzling.
+admin.site.unregister((Group, AuthToken))

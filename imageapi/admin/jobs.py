@@ -32,6 +32,7 @@ class JobAdmin(LookOnly):
         "owner",
         "state",
         "progress",
+        "pictures",
         "completed",
         "failed",
         "aborted",
@@ -67,6 +68,10 @@ class JobAdmin(LookOnly):
     @admin.display
     def progress(self, job: Job) -> SafeString:
         return widgets.progress(job.completed + job.failed + job.aborted, job.total, failed=job.failed)
+
+    @admin.display(description="Images")
+    def pictures(self, job: Job) -> SafeString:
+        return widgets.link(f"{job.total:,}", "admin:processing_image_changelist", job__id__exact=job.id)
 
     @admin.action(description="Retry what failed", permissions=["manage"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:

@@ -6,8 +6,10 @@ Colours of swatches are SVG attributes, not styles: they show under a strict Con
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from processing.files.storage import rendition_url
@@ -86,3 +88,8 @@ def usage(used: int, quota: int) -> SafeString:
         filesizeformat(used),
         filesizeformat(quota),
     )
+
+
+def link(text: str, view: str, **query: object) -> SafeString:
+    """A link to a view of the administration, with these parameters."""
+    return format_html('<a href="{}?{}">{}</a>', reverse(view), urlencode(query), text)

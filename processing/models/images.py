@@ -119,6 +119,7 @@ class Image(Leased):
             models.Index(
                 fields=["owner", "lease_until"], name="image_in_work", condition=Q(status="processing")
             ),
+            models.Index(fields=["finished_at"], name="image_failed", condition=Q(status="failed")),
             models.Index(fields=["deleted_at"], name="image_deleted", condition=Q(deleted_at__isnull=False)),
             models.Index(
                 fields=["owner"], name="image_unkept", condition=Q(has_original=True, keeps_original=False)

@@ -291,6 +291,10 @@ def test_a_restart_in_the_middle_of_200_files_loses_none(page: Page, stack: Stac
 
 def test_signing_in_and_out(browser: Browser, closed_stack: Stack) -> None:
     complaints: list[str] = []
+    bearer = {"Authorization": f"Bearer {closed_stack.token}"}
+    with httpx.Client(base_url=closed_stack.url, headers=bearer, timeout=30) as client:
+        for image in client.get("/api/list").json():
+            client.delete(f"/api/images/{image['id']}")
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     listen(page, complaints)

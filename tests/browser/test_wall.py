@@ -73,8 +73,10 @@ def test_many_are_selected_by_click_shift_and_keyboard_and_deleted_with_one_undo
 
 def test_what_was_deleted_lies_in_the_trash_and_comes_back_from_there(page: Page, api: httpx.Client) -> None:
     kept, gone = upload(api, plain(10), plain(200))
-    api.delete(f"/api/images/{gone}")
+    assert api.delete(f"/api/images/{gone}").status_code == 204
     expect(tiles(page)).to_have_count(1)
+    listed = [image["id"] for image in api.get("/api/list", params={"deleted": 1}).json()]
+    assert listed[0] == gone
     page.get_by_role("button", name=re.compile("^Account")).click()
     page.get_by_role("button", name="Trash").click()
     expect(page.locator(f'.tile[data-id="{gone}"]')).to_be_visible()

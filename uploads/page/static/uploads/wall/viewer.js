@@ -63,15 +63,21 @@ export class Viewer {
     part.details.addEventListener("click", () => this.#showSide(part.side.hidden));
     part.job.addEventListener("click", () => {
       const { job_id: job } = this.image;
-      this.dialog.close();
+      this.#leave();
       openJob(job);
     });
     part.colors.addEventListener("click", (event) => {
       const { hue } = event.target.dataset;
       if (hue === undefined) return;
-      this.dialog.close();
+      this.#leave();
       turnTo(Number(hue));
     });
+  }
+
+  /** Closes it for something else on the page: going back in the history would undo that, too. */
+  #leave() {
+    write({ image: null });
+    this.dialog.close();
   }
 
   #wireHands() {

@@ -66,7 +66,7 @@ def _webhooks() -> list[Line]:
 
 def _waiting() -> list[Line]:
     lines = []
-    for row in backlog.unfinished():
+    for row in backlog.unfinished()[0]:
         if row.images:
             value = f"{intcomma(row.images)}, the oldest for {row.oldest:.0f} s"
             url = f"processing/image/?status__exact={row.status}"

@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CODE := imageapi uploads processing realtime
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench faults hostile upgrade fresh all load lock raise clean
+.PHONY: help up test check bench faults hostile interfaces upgrade fresh all load lock raise clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ hostile: $(VENV)/.tests ## send what nobody should send; CORPUS=DIR sends every 
 
 upgrade: $(VENV)/.tests ## start this version on the home of the last released one
 	@exec $(PY) -m pytest tests/upgrade -m slow
+
+interfaces: $(VENV)/.tests ## the clients people have, and programs that do the same work
+	@exec $(PY) -m pytest tests/interfaces -m "slow or not slow"
 
 fresh: ## the main job in a new Debian 13 root, Python 3.13 and make alone (as root)
 	@exec .ci/debian-root

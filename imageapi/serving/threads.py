@@ -18,7 +18,7 @@ from django.db import close_old_connections
 from django.urls import set_script_prefix
 
 from imageapi.serving.bodies import collected, has_body, most_of, pieces, view_of
-from uploads.api.problems import problem_response
+from uploads.api.problems import known, problem_response
 from uploads.api.streamed_body import BodyWanted, StreamsBody
 from uploads.intake.refusals import Refused
 
@@ -74,6 +74,10 @@ class PooledASGIHandler(ASGIHandler):
             body = await collected(scope, receive, most_of(view))
         except Refused as refusal:
             return problem_response(refusal)
+        except OSError as error:  # a large one goes to the disk, and that may be full
+            if (full := known(error)) is None:
+                raise
+            return problem_response(full)
         with closing(body):
             return await self._on_a_thread(partial(self._answer, scope, body))
 

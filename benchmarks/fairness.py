@@ -71,9 +71,9 @@ def _behind(stack: Stack, clients: Sequence[httpx.Client], drawn: Sequence[bytes
     behind = _done(stack, small, drawn, "behind")
     left = large.get(f"/api/jobs/{job}").json()
     assert not left["finished_at"], "the large one was done too early to tell anything"
-    finish_all(large)
     row = [f"{SMALL} behind {LARGE}", f"{alone:.2f}", f"{behind:.2f}", f"{behind / alone:.2f}"]
     show(["", "alone s", "behind s", "ratio"], [row])
+    finish_all(large)
 
 
 def _done(stack: Stack, client: httpx.Client, drawn: Sequence[bytes], salt: str) -> float:

@@ -18,6 +18,13 @@ from tests.stack import ROOT, Stack, free_port
 @contextmanager
 def web_server(stack: Stack, **env: str | None) -> Iterator[str]:
     """Its address, without the slash at its end. None takes a variable out of the environment."""
+    with started(stack, **env) as (url, _):
+        yield url
+
+
+@contextmanager
+def started(stack: Stack, **env: str | None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The same, with its process."""
     port = free_port()
     given = {
         "IMAGEAPI_HOME": str(stack.home),
@@ -35,7 +42,7 @@ def web_server(stack: Stack, **env: str | None) -> Iterator[str]:
     )
     try:
         _wait(process, f"http://127.0.0.1:{port}/healthz/live")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
         process.wait(30)

@@ -43,6 +43,12 @@ class _Socket(WebSocketProtocol):
         self.application_queue.put_nowait({"type": "websocket.disconnect", "code": code})
         reactor.callLater(_FAREWELL, self.transport.abortConnection)
 
+    def serverClose(self, code: int | None = None) -> None:
+        # autobahn's own way refuses the registered codes, such as 1012 and 1013 (RFC 6455, section 7.4).
+        limited = cast("Any", self)
+        if limited.state == limited.STATE_OPEN:
+            limited.sendCloseFrame(code=code or 1000, isReply=False)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if not self.dropped:
             super().onMessage(payload, isBinary)

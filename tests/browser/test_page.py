@@ -261,11 +261,16 @@ def test_arrivals_wait_while_the_reader_is_further_down(page: Page, api: httpx.C
     expect(page.locator(f'.tile[data-id="{newest}"]')).to_be_in_viewport()
 
 
-def test_without_sockets_the_page_polls(context: BrowserContext, stack: Stack, api: httpx.Client) -> None:
+@pytest.mark.parametrize("left", ["Streaming", "Polling"])
+def test_without_sockets_the_page_streams_and_without_streams_it_polls(
+    context: BrowserContext, stack: Stack, api: httpx.Client, left: str
+) -> None:
     page = context.new_page()
     page.route_web_socket(re.compile("/ws/"), lambda socket: socket.close())
+    if left == "Polling":
+        page.route("**/api/events", lambda route: route.abort())
     page.goto(stack.url)
-    page.get_by_text("Polling", exact=True).wait_for()
+    page.get_by_text(left, exact=True).wait_for()
     image = upload(api, plain(30))[0]
     expect(page.locator(f'.tile[data-id="{image}"]')).to_be_visible()
     page.get_by_label("Images to upload", exact=True).set_input_files(drawn(20, seed=700))

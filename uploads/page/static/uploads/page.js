@@ -2,7 +2,7 @@
 
 import { insist, request } from "./shared/api.js";
 import { sign } from "./shared/sign.js";
-import { Link } from "./shared/socket.js";
+import { Link, Standby } from "./shared/socket.js";
 import { Toasts } from "./shared/toast.js";
 import { plural } from "./shared/words.js";
 import { follow, Panels } from "./panels/panels.js";
@@ -130,13 +130,19 @@ function tellLink() {
   queueMicrotask(() => live() && sign("live"));
 }
 
-setInterval(async () => {
+// Where sockets do not open, a stream says when to fetch; without it the page fetches every few seconds.
+const standby = new Standby("/api/events", { rang: () => fetchNews() });
+
+async function fetchNews() {
+  standby.need(!live());
   try {
     if (!wall.feed.link.open) await wall.feed.poll();
     else if (!live()) await request("/healthz/live");
     await jobs.catchUp({ all: !uploads.open });
-    if (!live()) sign("polling");
+    if (!live()) sign(standby.open ? "streaming" : "polling");
   } catch {
     if (!live()) sign("offline");
   }
-}, POLL_MS);
+}
+
+setInterval(fetchNews, POLL_MS);

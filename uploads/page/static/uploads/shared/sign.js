@@ -1,7 +1,8 @@
-/** The sign at the head of the page: live, polling, offline. */
+/** The sign at the head of the page: live, streaming, polling, offline. */
 
 const SIGNS = {
   live: ["Live", "Everything appears the moment it is done."],
+  streaming: ["Streaming", "No socket; a stream of events says when there is something new."],
   polling: ["Polling", "No live connection; the page asks every few seconds."],
   offline: ["Offline", "The server can't be reached. The page goes on by itself when it is back."],
   connecting: ["Connecting", ""],

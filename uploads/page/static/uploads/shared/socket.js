@@ -3,6 +3,7 @@
 import { delay } from "./api.js";
 
 const NO_CREDENTIALS = 4401;
+const STANDBY_SECONDS = 30;
 // A silent network takes minutes to be noticed; an opening that takes longer than this is given up.
 const OPENING_SECONDS = 10;
 
@@ -68,5 +69,34 @@ export class Link {
     if (!this.open) return false;
     this.socket.send(JSON.stringify(frame));
     return true;
+  }
+}
+
+/** Server-Sent Events in place of sockets that do not open: each message says that there is something to fetch. */
+export class Standby {
+  constructor(path, { rang, changed = () => {} }) {
+    Object.assign(this, { path, rang, changed, source: null });
+  }
+
+  get open() {
+    return this.source?.readyState === EventSource.OPEN;
+  }
+
+  /** On while it is needed; where it can't be opened either, it is tried again after a while. */
+  need(needed) {
+    if (needed === Boolean(this.source)) return;
+    this.source?.close();
+    this.source = needed ? new EventSource(this.path) : null;
+    if (!needed) return;
+    const source = this.source;
+    source.onopen = () => this.changed();
+    source.onmessage = () => this.rang();
+    source.onerror = () => {
+      this.changed();
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => {
+        if (source === this.source) this.source = null;
+      }, STANDBY_SECONDS * 1000);
+    };
   }
 }

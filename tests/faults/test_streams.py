@@ -32,6 +32,7 @@ const source = new EventSource(url, {
     fetch(input, { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } }),
 });
 source.onmessage = (event) => console.log(event.lastEventId);
+source.onerror = (event) => console.error("npm eventsource:", event.code, event.message);
 """
 PAGE = """
 (url) => { window.ids = []; new EventSource(url).onmessage = (event) => window.ids.push(+event.lastEventId); }

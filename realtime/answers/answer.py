@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Status, code and a sentence, and after how many seconds to try again.
 Refuse = Callable[[int, str, str, int], HttpResponse]
-_ABOUT_THE_BODY = {b"content-type", b"content-length", b"retry-after"}
+_ABOUT_THE_BODY = {b"content-type", b"content-length", b"content-encoding", b"retry-after"}
 
 
 class Answer:

@@ -32,6 +32,8 @@ const source = new EventSource(url, {
     fetch(input, { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } }),
 });
 source.onmessage = (event) => console.log(event.lastEventId);
+// The client lets its process end while it waits to come back.
+setInterval(() => {}, 60_000);
 source.onerror = (event) => console.error("npm eventsource:", event.code, event.message);
 """
 PAGE = """

@@ -173,3 +173,26 @@ def test_jobs_are_listed_with_their_pictures_and_failures(page: Page, api: httpx
     page.locator("#viewer-job").click()
     expect(page.locator(".jobs > li").nth(1).locator(".job-pictures")).to_be_visible()
     assert api.get(f"/api/jobs/{job}").json()["failed"] == 1
+
+
+def test_a_recipe_is_made_applied_and_removed_on_the_page(page: Page, api: httpx.Client) -> None:
+    (image,) = upload(api, encoded(drawn_photo(9, 300, 200), "PNG"))
+    page.get_by_role("button", name=re.compile("^Account")).click()
+    page.get_by_role("button", name=re.compile("^Recipes")).click()
+    page.get_by_label("Name", exact=True).fill("square-60")
+    page.get_by_label("Width, px").fill("60")
+    page.get_by_label("Height, px").fill("60")
+    page.get_by_label("Fit").select_option("cover")
+    page.get_by_role("button", name="Make this recipe").click()
+    row = page.get_by_role("listitem").filter(has_text="square-60")
+    expect(row).to_contain_text("60 × 60 px, cover, auto")
+    row.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("square-60 is being made of")).to_be_visible()
+    for _ in range(600):
+        names = [one["name"] for one in api.get(f"/api/images/{image}").json()["renditions"]]
+        if "square-60" in names:
+            break
+        page.wait_for_timeout(100)
+    assert "square-60" in names
+    row.get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)

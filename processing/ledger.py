@@ -82,21 +82,25 @@ WITH v AS (
 SELECT * FROM changed
 """  # noqa: S608  (both are ours)
 
-# Every number added is a difference, so flushes of the same job add up in any order.
+# Every number added is a difference, so flushes of the same job add up in any order. `ends` takes the open
+# end of a batch off its total (processing.jobs.batches).
 _COUNT = """
 WITH change AS (
-    SELECT *, completed + failed + aborted AS done FROM jsonb_to_recordset(%s::jsonb) AS c(
-        job_id uuid, completed int, failed int, aborted int, images text)
+    SELECT job_id, completed, failed, aborted, images, coalesce(ends, 0) AS ends,
+           completed + failed + aborted AS done
+    FROM jsonb_to_recordset(%s::jsonb) AS c(
+        job_id uuid, completed int, failed int, aborted int, images text, ends int)
 ), moved AS (
     UPDATE processing_job j
     SET completed = j.completed + c.completed, failed = j.failed + c.failed, aborted = j.aborted + c.aborted,
+        total = j.total - c.ends, open_until = CASE WHEN c.ends = 0 THEN j.open_until END,
         updated_at = now(),
-        seq = j.seq + 1 + (j.completed + j.failed + j.aborted + c.done = j.total)::int,
-        finished_at = CASE WHEN j.completed + j.failed + j.aborted + c.done = j.total THEN now() END,
+        seq = j.seq + 1 + (j.completed + j.failed + j.aborted + c.done = j.total - c.ends)::int,
+        finished_at = CASE WHEN j.completed + j.failed + j.aborted + c.done = j.total - c.ends THEN now() END,
         status = CASE
-            WHEN j.completed + j.failed + j.aborted + c.done < j.total THEN 'processing'
+            WHEN j.completed + j.failed + j.aborted + c.done < j.total - c.ends THEN 'processing'
             WHEN j.aborted + c.aborted > 0 THEN 'aborted'
-            WHEN j.failed + c.failed = j.total AND j.total > 0 THEN 'failed'
+            WHEN j.failed + c.failed = j.total - c.ends AND j.failed + c.failed > 0 THEN 'failed'
             WHEN j.failed + c.failed > 0 THEN 'partial'
             ELSE 'completed' END
     FROM change c WHERE j.id = c.job_id
@@ -148,11 +152,11 @@ def index_hues(image_ids: Sequence[uuid.UUID]) -> None:
         cursor.execute(_INDEX_HUES.format(images=images), [list(map(str, image_ids))])
 
 
-def record(changed: Iterable[Image], *, undone: bool = False) -> None:
+def record(changed: Iterable[Image], *, undone: bool = False, closes: uuid.UUID | None = None) -> None:
     """Counts images that just reached their state in their jobs, and tells it as events.
 
-    With `undone` they have just left the state `failed` for another try. Call it in the transaction that
-    changed them.
+    With `undone` they have just left the state `failed` for another try. `closes`: the open batch among their
+    jobs that takes no more with this. Call it in the transaction that changed them.
     """
     changed = list(changed)
     news: list[News] = []
@@ -161,7 +165,10 @@ def record(changed: Iterable[Image], *, undone: bool = False) -> None:
         by_job.setdefault(image.job_id, []).append(image)
     for start in range(0, max((len(images) for images in by_job.values()), default=0), EVENT_IMAGES):
         changes = [
-            _change(job, images[start : start + EVENT_IMAGES], undone=undone)
+            {
+                **_change(job, images[start : start + EVENT_IMAGES], undone=undone),
+                "ends": int(job == closes and not start),
+            }
             for job, images in sorted(by_job.items())
             if images[start:]
         ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from processing.jobs import derivations
+from processing.jobs import batches, derivations
 from processing.jobs.begin import begin
 from processing.jobs.recipes import load, marks
 from processing.ledger import record
@@ -21,6 +22,7 @@ from processing.queue.dispatch import FETCH, FETCH_TASK, wake
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
 
     from processing.imaging.recipes import Recipe
 
@@ -56,10 +58,32 @@ def submit(
     (`keeps_originals=False`) go once their renditions are safe.
     """
     job = begin(owner_id, kind, recipes, len(files), webhook_url=webhook_url)
-    images = _with_twins(owner_id, job, files, keeps_originals=keeps_originals)
+    return job, _add(job, files, at=job.created_at, keeps_originals=keeps_originals)
+
+
+def join(
+    owner_id: int, job_id: uuid.UUID, files: Sequence[NewImage], *, keeps_originals: bool = True
+) -> tuple[Job, list[Image]] | None:
+    """Adds images to an open batch, as `submit` does to a new job; None where it is not open any more.
+
+    The job's row stays locked until the transaction ends: who joins at once gets an index of its own.
+    """
+    there = Job.objects.select_for_update(no_key=True)
+    job = there.filter(id=job_id, owner_id=owner_id, open_until__gt=Now()).first()
+    if job is None:
+        return None
+    first = job.total - 1
+    job.total += len(files)
+    Job.objects.filter(id=job.id).update(total=job.total, updated_at=Now())
+    placed = [replace(file, index=first + place) for place, file in enumerate(files)]
+    return job, _add(job, placed, at=timezone.now(), keeps_originals=keeps_originals)
+
+
+def _add(job: Job, files: Sequence[NewImage], *, at: datetime, keeps_originals: bool) -> list[Image]:
+    images = _with_twins(job, files, at=at, keeps_originals=keeps_originals)
     insert(images)
     transaction.on_commit(wake)
-    return job, images
+    return images
 
 
 def wanted(recipes: Iterable[Recipe], *, keeps_originals: bool) -> set[str]:
@@ -67,17 +91,17 @@ def wanted(recipes: Iterable[Recipe], *, keeps_originals: bool) -> set[str]:
     return marks(recipes) | ({"original"} if keeps_originals else set())
 
 
-def _with_twins(owner_id: int, job: Job, files: Sequence[NewImage], *, keeps_originals: bool) -> list[Image]:
+def _with_twins(job: Job, files: Sequence[NewImage], *, at: datetime, keeps_originals: bool) -> list[Image]:
     names = wanted(load(job.recipes), keeps_originals=keeps_originals)
-    known = Image.objects.twins(owner_id, [file.checksum for file in files], wanted=names)
+    known = Image.objects.twins(job.owner_id, [file.checksum for file in files], wanted=names)
     images = []
     kept = []
     for file in files:
         image = Image(
             id=uuid7(),
             job=job,
-            owner_id=owner_id,
-            uploaded_at=job.created_at,
+            owner_id=job.owner_id,
+            uploaded_at=at,
             queue=job.queue,
             index=file.index,
             name=file.name,
@@ -146,10 +170,14 @@ def _undone(image: Image) -> Image:
 
 
 def cancel(job: Job) -> int:
-    """Aborts what has not started; returns how many. What a worker holds is finished by it."""
+    """Aborts what has not started, and closes an open batch; returns how many images that were.
+
+    What a worker holds is finished by it.
+    """
     if job.kind == Job.Kind.DERIVE:
         return derivations.cancel(job)
     with transaction.atomic():
+        was_open = batches.hold(job.id)
         pending = list(
             job.images.select_for_update(skip_locked=True).filter(status=Status.PENDING).order_by("id")
         )
@@ -159,5 +187,7 @@ def cancel(job: Job) -> int:
         )
         for image in pending:
             image.status, image.finished_at = Status.ABORTED, now
-        record(pending)
+        record(pending, closes=job.id if was_open else None)
+        if was_open and not pending:
+            batches.tell_closed(job.id)
     return len(pending)

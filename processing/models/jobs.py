@@ -56,6 +56,9 @@ class Job(models.Model):
         null=True, blank=True, help_text="What to draw: processing.jobs.canvases.Asked."
     )
     webhook_url = models.TextField(blank=True, default="")
+    open_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until when images may join it; its total counts one more till then."
+    )
     request_id = models.CharField(max_length=64, blank=True, default="", help_text="For the logs.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -65,6 +68,7 @@ class Job(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["owner", "-id"]),
             models.Index(fields=["owner", "updated_at"]),
+            models.Index(fields=["open_until"], name="job_open", condition=Q(open_until__isnull=False)),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

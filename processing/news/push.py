@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 GROUP = "news"
 _DONE_SECONDS = 60
+# Jobs of one image, whose uploads may wait for it.
+_AWAITED = (Job.Kind.SINGLE, Job.Kind.RESUMABLE)
 
 
 class News(NamedTuple):
@@ -104,7 +106,7 @@ def announce(news: Sequence[News], images: Mapping[str, str]) -> None:
     """
     message = {"type": "news", "accounts": list({item.owner_id: item.position for item in news}.items())}
     for item in news:
-        if item.finished and item.kind == Job.Kind.SINGLE:
+        if item.finished and item.kind in _AWAITED:
             _wake(item.job_id, images[str(item.job_id)])  # first: somebody waits for this very one
     _background(os.getpid()).send(message)
 

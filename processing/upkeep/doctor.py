@@ -37,7 +37,8 @@ _AT_ONCE = 1000
 # Rows that are gone were purged, and counted when they went. A derive job counts derivations, not images.
 _MISCOUNTED = """
 SELECT * FROM (
-    SELECT j.id, j.total, j.completed, j.failed, j.aborted, j.purged, count(i.id) AS rows,
+    SELECT j.id, j.total - (j.open_until IS NOT NULL)::int AS total, j.completed, j.failed, j.aborted,
+        j.purged, count(i.id) AS rows,
         count(i.id) FILTER (WHERE i.status = 'completed') AS rows_completed,
         count(i.id) FILTER (WHERE i.status = 'failed') AS rows_failed,
         count(i.id) FILTER (WHERE i.status = 'aborted') AS rows_aborted

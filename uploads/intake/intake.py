@@ -16,9 +16,11 @@ from processing.imaging import ImageFailed, Probe, probe
 from processing.jobs import lifecycle
 from processing.jobs.recipes import merged
 from processing.models import Image, Job
+from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
+    from uuid import UUID
 
     from processing.accounts.models import Plan, User
     from processing.imaging.recipes import Recipe
@@ -44,6 +46,7 @@ class _Asked:
     kind: str
     webhook_url: str
     recipes: tuple[Recipe, ...]
+    batch: UUID | None
     before: Callable[[], None] | None
     inside: Callable[[Receipt], None] | None
 
@@ -55,12 +58,14 @@ def take_in(
     *,
     webhook_url: str = "",
     recipes: Sequence[Recipe] = (),
+    batch: UUID | None = None,
     before: Callable[[], None] | None = None,
     inside: Callable[[Receipt], None] | None = None,
 ) -> Receipt:
     """Takes the files in; one bad file never fails the others.
 
-    `recipes` are made beside those of the plan.
+    `recipes` are made beside those of the plan. With `batch` the images join that open job, which has recipes
+    of its own; raises Refused where it is closed.
     `before` and `inside` run in the transaction that writes the rows, at its beginning and at its end: what
     they write is there with them or not at all.
     Every temporary file is gone afterwards, whatever happened.
@@ -70,7 +75,7 @@ def take_in(
     try:
         files = _examine(owner.plan, received, receipt)
         new = [image for image, _ in files]
-        asked = _Asked(kind, webhook_url, tuple(recipes), before, inside)
+        asked = _Asked(kind, webhook_url, tuple(recipes), batch, before, inside)
         write = partial(_write, owner.id, asked, new, receipt, stored)
         if files:
             _store(files, stored, known=_known(owner.id, owner.plan, new, recipes))
@@ -168,14 +173,7 @@ def _write(
         plan, files, charged, too_many = _charge(owner_id, files, stored, asked.recipes)
         rejected = [*receipt.rejected, *too_many]
         if files:
-            job, images = lifecycle.submit(
-                owner_id,
-                asked.kind,
-                merged(plan.recipes(), asked.recipes),
-                files,
-                webhook_url=asked.webhook_url,
-                keeps_originals=plan.keeps_original,
-            )
+            job, images = _submit(owner_id, plan, asked, files)
             new = [image for image in images if image.duplicate_of is None]
             if any(image.key not in stored for image in new):
                 raise _TwinGone
@@ -184,6 +182,19 @@ def _write(
         receipt.rejected = sorted(rejected, key=lambda item: item["index"])
         if asked.inside:
             asked.inside(receipt)
+
+
+def _submit(
+    owner_id: int, plan: Plan, asked: _Asked, files: Sequence[lifecycle.NewImage]
+) -> tuple[Job, list[Image]]:
+    keeps = plan.keeps_original
+    if not asked.batch:
+        recipes, url = merged(plan.recipes(), asked.recipes), asked.webhook_url
+        return lifecycle.submit(owner_id, asked.kind, recipes, files, webhook_url=url, keeps_originals=keeps)
+    joined = lifecycle.join(owner_id, asked.batch, files, keeps_originals=keeps)
+    if joined is None:
+        raise Refused(409, "batch_closed", "This batch is closed: no more images can join it.", attr="batch")
+    return joined
 
 
 def _drop_unnamed(keys: Set[str]) -> None:

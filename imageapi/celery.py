@@ -44,11 +44,7 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"queue": "webhooks", "expires": 3600},
     },
-    "expire-uploads": {
-        "task": "expire_uploads",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
+    "expire-uploads": {"task": "expire_uploads", "schedule": 60.0, "options": {"expires": 60}},
     "purge-deleted-images": {"task": "purge_deleted_images", **_HOURLY},
     "drop-orphans": {"task": "drop_orphans", **_HOURLY},
     "drop-old-events": {"task": "drop_old_events", **_HOURLY},

@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_process_init, worker_shutting_down
 
-from processing.jobs import deletion, fetches, plan_changes
+from processing.jobs import batches, deletion, fetches, plan_changes
 from processing.models import Pulse
 from processing.remote import network
 from processing.upkeep import orphans, sweeper
@@ -100,3 +100,4 @@ def expire_uploads() -> None:
     expiry.expire()
     expiry.forget()
     expiry.drop_left_pieces()
+    batches.close_left_open()

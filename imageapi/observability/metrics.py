@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import redis
 from django.db import DatabaseError
+from django.db.models import Count, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
@@ -15,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, His
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from processing.models import ResumableUpload
 from processing.plumbing import metrics
 from processing.upkeep import backlog, capacity
 
@@ -84,7 +87,17 @@ def _of_rows() -> list[Metric]:
     pulse = GaugeMetricFamily("imageapi_pulse_age_seconds", "Since the sweeper's last round.")
     if (age := backlog.pulse_age()) is not None:
         pulse.add_metric([], age)
-    return [depth, oldest, waiting, pulse]
+    return [depth, oldest, waiting, pulse, *_of_uploads()]
+
+
+def _of_uploads() -> list[Metric]:
+    uploads = ResumableUpload.objects.filter(state=ResumableUpload.State.OPEN)
+    found = uploads.aggregate(count=Count("id"), bytes=Coalesce(Sum("offset"), 0))
+    unfinished = GaugeMetricFamily(
+        "imageapi_resumable_open", "Resumable uploads that are not whole yet.", value=found["count"]
+    )
+    lying = GaugeMetricFamily("imageapi_resumable_open_bytes", "Bytes of theirs.", value=found["bytes"])
+    return [unfinished, lying]
 
 
 def _of_capacity() -> list[Metric]:

@@ -20,7 +20,6 @@ from processing.webhooks.outbox import enqueue
 
 if TYPE_CHECKING:
     import uuid
-
     from collections.abc import Sequence
 
     from processing.imaging.recipes import Recipe

@@ -87,6 +87,8 @@ ROWS = [
     Row("POST", "api/upload", accounts(200), IMAGE),
     Row("POST", "api/async/upload", accounts(202), IMAGES),
     Row("POST", "api/async/batch/upload", accounts(202), IMAGES),
+    Row("POST", "api/batches", accounts(201)),
+    Row("POST", "api/batches/<any_uuid:job_id>/close", owners(202), fill={"job_id": "open_job_id"}),
     Row("POST", "api/uploads", accounts(201), {"headers": {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}}),
     Row("PATCH", "api/uploads/<any_uuid:upload_id>", owners(204), {**TUS, "content": b"\xff"}),
     Row("DELETE", "api/uploads/<any_uuid:upload_id>", owners(204), TUS),
@@ -265,6 +267,7 @@ def things(crowd: Crowd, lasting_things: dict[str, str]) -> Iterator[dict[str, s
     endpoint = client.post("/api/webhooks", json={"url": RECEIVER}).json()["id"]
     _, _, key, file = shown["renditions"][0]["url"].split("/")
     ids = {"image_id": shown["id"], "job_id": shown["job_id"], "endpoint_id": endpoint}
+    ids["open_job_id"] = client.post("/api/batches").json()["job_id"]
     ids["upload_id"] = begun.headers["Location"].rpartition("/")[2]
     signing_in = {"username": "matrix-alice", "password": PASSWORD}
     ids["token_id"] = client.post("/api/tokens", json=signing_in).json()["id"]

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 from processing.plumbing import url_ids  # noqa: F401  (it registers <any_uuid:...>)
 from uploads.api.views import (
     accounts,
+    batches,
     canvas,
     events,
     feed,
@@ -40,6 +41,8 @@ urlpatterns = [
     *either("api/async/batch/upload", upload.BatchUploadView.as_view(), "batch-upload"),
     *either("api/uploads", resumable.UploadsView.as_view(), "uploads"),
     *either("api/uploads/<any_uuid:upload_id>", resumable.UploadView.as_view(), "resumable-upload"),
+    *either("api/batches", batches.BatchesView.as_view(), "batches"),
+    *either("api/batches/<any_uuid:job_id>/close", batches.CloseView.as_view(), "batch-close"),
     *either("api/list", images.ImageListView.as_view(), "image-list"),
     *either("api/images/check", images.CheckView.as_view(), "image-check"),
     *either("api/images/<any_uuid:image_id>", images.ImageView.as_view(), "image"),

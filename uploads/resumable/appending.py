@@ -6,39 +6,83 @@ from typing import TYPE_CHECKING
 
 from uploads.intake.refusals import Refused
 from uploads.resumable import resource
+from uploads.resumable.refusals import Outcome
 from uploads.resumable.writing import Writer
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Callable
+
+    from django.http import HttpResponseBase
 
     from processing.accounts.models import User
     from processing.models import ResumableUpload
-    from uploads.resumable.bodies import Body
     from uploads.resumable.resource import Append
     from uploads.resumable.writing import Checksum
 
+    Answer = Callable[[ResumableUpload], HttpResponseBase]
+
+
+class Transfer:
+    """One body on its way: it is given piece by piece (a sink of uploads.api.streamed_body).
+
+    It holds the upload's lease from its beginning. `forgets`: the upload was created by this very request,
+    which did not tell its client the address yet: where it fails, nobody can go on with it.
+    """
+
+    def __init__(self, writer: Writer, answer: Answer, *, forgets: bool) -> None:
+        self._writer = writer.__enter__()
+        self._answer = answer
+        self._forgets = forgets
+        self._ended = False
+
+    def write(self, data: bytes) -> None:
+        """Raises Refused, OSError; nothing more is taken then."""
+        try:
+            self._writer.feed(data)
+        except BaseException as error:
+            self._end(error)
+            raise
+
+    def finish(self) -> HttpResponseBase:
+        """All is there: the answer, with what became of the upload. Raises Refused, OSError."""
+        try:
+            self._writer.finish()
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None)
+        return self._answer(self._writer.upload)
+
+    def abandon(self) -> None:
+        """The connection broke: what came stays."""
+        if self._ended:
+            return
+        try:
+            self._writer.break_off()
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None)
+        if self._forgets:
+            resource.terminate(self._writer.upload)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._ended = True
+        self._writer.__exit__(type(error) if error else None, error, None)
+        if self._forgets and isinstance(error, Refused) and not isinstance(error, Outcome):
+            resource.terminate(self._writer.upload)
+
 
 def append(
-    owner: User, upload_id: uuid.UUID, wanted: Append, body: Body, checksum: Checksum | None = None
-) -> ResumableUpload:
-    """The upload as it is afterwards. Raises Refused, AlreadyWhole where nothing was missing of it."""
+    owner: User,
+    upload_id: uuid.UUID,
+    wanted: Append,
+    answer: Answer,
+    checksum: Checksum | None = None,
+    *,
+    forgets: bool = False,
+) -> Transfer:
+    """Takes the upload's lease for this request. Raises Refused, AlreadyWhole where nothing is missing."""
     upload = resource.take(owner, upload_id, wanted)
-    with Writer(owner, upload, wanted, checksum) as writer:
-        for piece in body:
-            writer.feed(piece)
-        if body.broke:
-            writer.break_off()
-        else:
-            writer.finish()
-    return upload
-
-
-def begin(
-    owner: User, upload: ResumableUpload, wanted: Append, body: Body, checksum: Checksum | None = None
-) -> ResumableUpload:
-    """The same for the bytes that came with the creation; an upload whose creation is refused is none."""
-    try:
-        return append(owner, upload.id, wanted, body, checksum)
-    except Refused:
-        resource.terminate(upload)
-        raise
+    return Transfer(Writer(owner, upload, wanted, checksum), answer, forgets=forgets)

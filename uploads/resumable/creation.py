@@ -8,6 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from rest_framework.serializers import ValidationError
 
+from processing.accounts.recipes import UnknownRecipe, named
+from processing.jobs import batches
 from uploads.intake import idempotency
 from uploads.intake.receiving import shown_name
 from uploads.intake.refusals import Refused
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     from uploads.resumable.resource import Wanted
 
 
-def described(given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+KEYS = ("filename", "webhook_url", "batch", "recipes")
+
+
+def described(owner: User, given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """The shown name, and the row's other values, from `filename`, `webhook_url`, `batch`, `recipes`.
 
     Raises Refused with the name of what is wrong.
@@ -39,7 +44,35 @@ def described(given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         said: Any = error.detail
         raise Refused(400, said[0].code, str(said[0]), attr="webhook_url") from error
     name = given.get("filename") or given.get("name") or ""
-    return shown_name(name), {"webhook_url": webhook_url}
+    batch, recipes = _batch(owner, given.get("batch", "")), _recipes(owner, given.get("recipes", ""))
+    return shown_name(name), {"webhook_url": webhook_url, "batch": batch, "recipes": recipes}
+
+
+def _recipes(owner: User, text: str) -> list[str]:
+    """The names of recipes the account has, comma-separated in `text`. Raises Refused."""
+    names = [name for name in map(str.strip, text.split(",")) if name]
+    try:
+        named(owner, names)
+    except UnknownRecipe as error:
+        detail = f"There is no recipe `{error.name[:40]}`; known are {', '.join(error.known)}."
+        raise Refused(400, "unknown_recipe", detail, attr="recipes", known=error.known) from error
+    return names
+
+
+def _batch(owner: User, text: str) -> UUID | None:
+    """The open batch that the upload is to join. Raises Refused: 400 for none of the account's, 409."""
+    if not text:
+        return None
+    try:
+        batch = UUID(text)
+        is_open = batches.is_open(owner.id, batch)
+    except ValueError:
+        is_open = None
+    if is_open is None:
+        raise Refused(400, "unknown_batch", "There is no such batch; open one first.", attr="batch")
+    if not is_open:
+        raise Refused(409, "batch_closed", "This batch is closed: no more images can join it.", attr="batch")
+    return batch
 
 
 def once(request: Request, owner: User, wanted: Wanted) -> tuple[ResumableUpload, bool]:

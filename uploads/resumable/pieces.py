@@ -82,6 +82,24 @@ class Pieces:
         os.close(self._file)
 
 
+def after(upload_id: UUID, first_id: UUID, generation: int, offset: int) -> Pieces:
+    """A new upload's file that begins with all of another's, which stays as it is: a second name of it."""
+    path = path_of(upload_id, 0)
+    path.unlink(missing_ok=True)
+    os.link(path_of(first_id, generation), path)
+    return Pieces(upload_id, 0, offset)
+
+
+def read(upload_id: UUID, generation: int, size: int, piece: int) -> Iterator[bytes]:
+    """The first `size` bytes of an upload's file."""
+    with path_of(upload_id, generation).open("rb") as file:
+        while size and (data := file.read(min(piece, size))):
+            size -= len(data)
+            yield data
+    if size:
+        raise FileNotFoundError(f"Bytes of upload {upload_id} are missing.")
+
+
 def _take_over(upload_id: UUID, path: Path, offset: int) -> None:
     """Copies what is safe from the newest file that was whole enough to be written to."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 _TYPES = "https://iana.org/assignments/http-problem-types#"
 
 
+class Outcome(Refused):
+    """What became of a file that is all there: it is nothing that can be taken in."""
+
+
 def file_too_large(length: int, plan: Plan) -> Refused:
     return Refused(
         413,
@@ -106,6 +110,6 @@ def kept(refusal: Refused) -> dict[str, Any]:
     return {**said, **refusal.members}
 
 
-def again(upload: ResumableUpload) -> Refused:
+def again(upload: ResumableUpload) -> Outcome:
     """The answer that a refused upload had, for each request that comes after."""
-    return Refused(**upload.refusal)
+    return Outcome(**upload.refusal)

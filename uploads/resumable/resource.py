@@ -43,11 +43,14 @@ class Wanted:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-def create(owner: User, wanted: Wanted) -> ResumableUpload:
-    """Writes the row of a new upload. Raises Refused: 413 where it can't fit, 429 for too many at once."""
+def create(owner: User, wanted: Wanted, *, counted: int = 0) -> ResumableUpload:
+    """Writes the row of a new upload. Raises Refused: 413 where it can't fit, 429 for too many at once.
+
+    `counted`: bytes of it that count towards the quota already.
+    """
     if wanted.length is not None:
         refuse_too_large(owner, wanted.length)
-        refuse_over_quota(owner, wanted.length)
+        refuse_over_quota(owner, wanted.length - counted)
     count = ResumableUpload.objects.filter(owner=owner, state=State.OPEN).count()
     if count >= settings.OPEN_UPLOADS:
         raise refusals.too_many(settings.OPEN_UPLOADS, count + 1, owner.plan)
@@ -93,7 +96,7 @@ SET generation = generation + (writer IS NOT NULL)::int, writer = %(me)s,
     writer_until = now() + %(lease)s, length = coalesce(length, %(length)s)
 WHERE id = %(id)s AND owner_id = %(owner)s AND state = 'open' AND expires_at > now()
   AND "offset" = %(at)s AND (length IS NULL OR %(length)s IS NULL OR length = %(length)s)
-  AND (length IS NULL OR "offset" < length OR %(completes)s) AND concat NOT LIKE 'final%%'
+  AND (length IS NULL OR "offset" < length OR %(completes)s) AND (concat LIKE 'final%%') = %(joins)s
   AND (writer IS NULL OR writer_until < now() OR %(steals)s)
 RETURNING *
 """
@@ -104,7 +107,8 @@ class Append:
     """What a request wants to add: from offset `at` on, `size` bytes where it says how many.
 
     `length`: of the whole upload, where the request tells it. `completes`: that its end is the upload's;
-    None where the length alone says so. `steals`: that it ends the writer before it.
+    None where the length alone says so. `steals`: that it ends the writer before it. `joins`: that it puts a
+    final upload together, which takes no other bytes.
     """
 
     at: int
@@ -112,6 +116,7 @@ class Append:
     length: int | None = None
     completes: bool | None = None
     steals: bool = False
+    joins: bool = False
 
 
 def take(owner: User, upload_id: uuid.UUID, wanted: Append) -> ResumableUpload:
@@ -127,6 +132,7 @@ def take(owner: User, upload_id: uuid.UUID, wanted: Append) -> ResumableUpload:
         "at": wanted.at,
         "completes": bool(wanted.completes),
         "steals": wanted.steals,
+        "joins": wanted.joins,
     }
     found = list(ResumableUpload.objects.raw(_TAKE, values))
     if not found:
@@ -146,7 +152,7 @@ def _refuse_misfit(owner: User, upload: ResumableUpload, wanted: Append) -> None
     """Looks at the plan as it is now, and at what the request says it carries."""
     end = wanted.at + (wanted.size or 0)
     refuse_too_large(owner, max(end, upload.length or 0))
-    if upload.length is not None and end > upload.length:
+    if upload.length is not None and end > upload.length and upload.protocol == ResumableUpload.Protocol.TUS:
         raise refusals.too_long(upload.length, end)
 
 

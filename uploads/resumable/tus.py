@@ -17,9 +17,10 @@ from django.utils.http import http_date
 
 from processing.models import ResumableUpload
 from uploads.intake.refusals import Refused
-from uploads.resumable import creation
-from uploads.resumable.appending import append, begin
-from uploads.resumable.bodies import Body
+from uploads.resumable import creation, resource
+from uploads.resumable.appending import Transfer, append
+from uploads.resumable.concatenation import malformed, parts_of, put_together
+from uploads.resumable.metadata import metadata
 from uploads.resumable.resource import AlreadyWhole, Append, State, Wanted
 from uploads.resumable.writing import ALGORITHMS, Checksum
 
@@ -43,7 +44,6 @@ EXTENSIONS = (
 MEDIA_TYPE = "application/offset+octet-stream"
 CHECKSUM_MISMATCH = 460
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_KEY = re.compile(r"[!-+\--~]+", re.ASCII)  # visible ASCII but the comma
 
 
 def is_spoken(request: Request) -> bool:
@@ -71,22 +71,45 @@ def capabilities(owner: User | None) -> dict[str, str]:
     return found | ({"Tus-Max-Size": str(owner.plan.max_file_bytes)} if owner else {})
 
 
-def create(request: Request, owner: User) -> HttpResponse:
-    """201 with the upload's Location; with the bytes that came along, and what became of them."""
-    body, checksum = Body(request), _checksum(request)
-    if body.is_there:
+def create(request: Request, owner: User, size: int | None) -> HttpResponse | Transfer:
+    """201 with the upload's Location; takes the `size` bytes of the body before, None: as many as come."""
+    if request.headers.get("Upload-Concat", "").strip().startswith("final"):
+        return _create_final(request, owner)
+    checksum = _checksum(request)
+    if size != 0:
         _refuse_other_type(request)
     raw = request.headers.get("Upload-Metadata", "")
-    name, more = creation.described(_metadata(raw))
+    name, more = creation.described(owner, metadata(raw))
     concat = _concat(request)
     wanted = Wanted(
         ResumableUpload.Protocol.TUS, _length(request), name, {**more, "metadata": raw, "concat": concat}
     )
     upload, repeated = creation.once(request, owner, wanted)
-    if body.is_there and not repeated:
-        upload = begin(owner, upload, Append(0, body.size), body, checksum)
+    if size != 0 and not repeated:
+        forgets = "Idempotency-Key" not in request.headers
+        return append(owner, upload.id, Append(0, size), _created, checksum, forgets=forgets)
+    return _created(upload)
+
+
+def _created(upload: ResumableUpload) -> HttpResponse:
     headers = {"Location": upload.location, "Upload-Offset": str(upload.offset)}
     return HttpResponse(status=201, headers={**_expiry(upload), **outcome(upload), **headers})
+
+
+def _create_final(request: Request, owner: User) -> HttpResponse:
+    """201 with the upload that is put together from whole partial ones."""
+    concat, raw = request.headers["Upload-Concat"].strip(), request.headers.get("Upload-Metadata", "")
+    if "Upload-Length" in request.headers or "Upload-Defer-Length" in request.headers:
+        detail = "A final upload's length is its parts': send none."
+        raise Refused(400, "invalid_upload_length", detail, attr="Upload-Length")
+    parts = parts_of(owner, concat)
+    name, more = creation.described(owner, metadata(raw))
+    length = sum(part.offset for part in parts)
+    resource.refuse_too_large(owner, length)
+    more |= {"metadata": raw, "concat": concat}
+    upload = resource.create(owner, Wanted(ResumableUpload.Protocol.TUS, length, name, more), counted=length)
+    upload = put_together(owner, upload, parts)
+    return HttpResponse(status=201, headers={**outcome(upload), "Location": upload.location})
 
 
 def show(upload: ResumableUpload) -> HttpResponse:
@@ -101,16 +124,18 @@ def show(upload: ResumableUpload) -> HttpResponse:
     return HttpResponse(status=200, headers={**headers, **_expiry(upload), **outcome(upload)})
 
 
-def add(request: Request, owner: User, upload_id: UUID) -> HttpResponse:
-    """The answer to PATCH: 204 with the offset up to which all is safe."""
+def add(request: Request, owner: User, upload_id: UUID, size: int | None) -> HttpResponse | Transfer:
+    """Takes the body of a PATCH, `size` bytes; the answer is 204 with the offset up to which all is safe."""
     _refuse_other_type(request)
-    body = Body(request)
     length = _number(request, "Upload-Length") if "Upload-Length" in request.headers else None
-    wanted = Append(_number(request, "Upload-Offset"), body.size, length)
+    wanted = Append(_number(request, "Upload-Offset"), size, length)
     try:
-        upload = append(owner, upload_id, wanted, body, _checksum(request))
+        return append(owner, upload_id, wanted, _added, _checksum(request))
     except AlreadyWhole as whole:
-        upload = whole.upload
+        return _added(whole.upload)
+
+
+def _added(upload: ResumableUpload) -> HttpResponse:
     headers = {"Upload-Offset": str(upload.offset)}
     return HttpResponse(status=204, headers={**headers, **_expiry(upload), **outcome(upload)})
 
@@ -158,27 +183,10 @@ def _length(request: Request) -> int | None:
     return length
 
 
-def _metadata(raw: str) -> dict[str, str]:
-    """`key base64,key base64`, a value being optional; a key comes once."""
-    found: dict[str, str] = {}
-    for pair in raw.split(",") if raw.strip() else ():
-        key, _, value = pair.strip().partition(" ")
-        try:
-            text = base64.b64decode(value.strip(), validate=True).decode()
-        except (binascii.Error, ValueError):
-            text = None
-        if text is None or not _KEY.fullmatch(key) or key in found:
-            detail = "Upload-Metadata is a list of `key base64` pairs, separated by commas, each key once."
-            raise Refused(400, "invalid_metadata", detail, attr="Upload-Metadata")
-        found[key] = text
-    return found
-
-
 def _concat(request: Request) -> str:
     concat = request.headers.get("Upload-Concat", "").strip()
     if concat and concat != "partial":
-        detail = "Upload-Concat is `partial`, or `final;` with the addresses of whole partial uploads."
-        raise Refused(400, "invalid_upload_concat", detail, attr="Upload-Concat")
+        raise malformed()
     return concat
 
 

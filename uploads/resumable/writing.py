@@ -107,7 +107,8 @@ class Writer:
             self._refuse_shorter()
             self._pieces.sync()
             checksum = self._hash.hexdigest() if self._hash else None
-            completion.settle(self._owner, self.upload, self._pieces.path, self._position, checksum)
+            path, size = self._pieces.path, self._position
+            completion.settle(self._owner, self.upload, path, size=size, checksum=checksum)
         else:
             self._advance(lets_go=True)
 
@@ -142,8 +143,16 @@ class Writer:
     def _refuse_too_long(self) -> None:
         length = self.upload.length
         if length is not None and self._position > length:
-            raise refusals.too_long(length, self._position)
+            raise self._too_long(length)
         resource.refuse_too_large(self._owner, self._position)
+
+    def _too_long(self, length: int) -> Refused:
+        """By the draft the upload is dead then; by tus the request is refused, and nothing of it kept."""
+        if self.upload.protocol == self.upload.Protocol.TUS:
+            return refusals.too_long(length, self._position)
+        told = refusals.inconsistent_length(length, self._position)
+        outcome = refusals.Outcome(400, told.code, str(told.detail), **told.members)
+        return completion.refuse(self.upload, outcome)
 
     def _refuse_shorter(self) -> None:
         length = self.upload.length
@@ -157,4 +166,5 @@ class Writer:
         try:
             read_head(self._pieces.reader())
         except ImageFailed as error:
-            raise completion.refuse(self.upload, Refused(422, error.code, error.detail)) from error
+            refusal = refusals.Outcome(422, error.code, error.detail)
+            raise completion.refuse(self.upload, refusal) from error

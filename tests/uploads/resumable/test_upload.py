@@ -14,8 +14,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from processing.accounts.models import User
+from processing.jobs import batches
 from processing.models import Image, Job, ResumableUpload
-from processing.upkeep import recount
+from processing.upkeep import doctor, recount
 from tests.cast import person
 from tests.drawing import photo
 from uploads.intake.refusals import Refused
@@ -241,3 +242,15 @@ def test_another_account_finds_nothing(alice: User) -> None:
     upload, charlie = begun(alice), person("charlie")
     assert refused("not_found", resource.find, charlie, upload.id).status_code == 404
     assert refused("not_found", taken, charlie, upload, 0).status_code == 404
+
+
+def test_a_batch_left_open_is_closed_after_its_time(alice: User) -> None:
+    job, other = (batches.begin(alice.id, alice.plan.recipes()) for _ in range(2))
+    Job.objects.filter(id=job.id).update(open_until=timezone.now() - timedelta(seconds=1))
+    assert batches.close_left_open() == 1
+    job.refresh_from_db()
+    assert job.finished_at
+    assert (job.total, job.seq) == (0, 2)
+    other.refresh_from_db()
+    assert other.finished_at is None
+    assert not list(doctor.miscounted_jobs())

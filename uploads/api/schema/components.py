@@ -242,6 +242,7 @@ COMPONENTS: dict[str, Shape] = {
     },
     "ImagePage": page_of("Image"),
     "JobPage": page_of("Job"),
+    "OpenBatch": record({"job_id": UUID, "upload_url": TEXT}),
     "Known": record(
         {"known": {"type": "object", "additionalProperties": UUID, "description": "Image ids by checksum."}}
     ),

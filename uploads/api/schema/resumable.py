@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 
 from uploads.api.schema.describe import Refusals, describe, operation
-from uploads.api.schema.routes import IDEMPOTENCY
-from uploads.api.views import resumable
+from uploads.api.schema.routes import IDEMPOTENCY, NO_JOB, WEBHOOK
+from uploads.api.views import batches, resumable
 from uploads.resumable import tus
 
 _BYTES: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
@@ -47,6 +47,27 @@ _BODY: Refusals = {
 }
 
 describe(
+    batches.BatchesView,
+    post=operation(
+        "resumable uploads",
+        "Open a batch",
+        {201: "OpenBatch"},
+        description="Uploads whose metadata name it as `batch` join its job, until it is closed: by its "
+        "client, or after 24 hours. Until then the job's `total` counts the open end as one more.",
+        request={"type": "object", "properties": {"webhook_url": WEBHOOK}},
+        example={"webhook_url": "https://example.com/hook"},
+    ),
+)
+describe(
+    batches.CloseView,
+    post=operation(
+        "resumable uploads",
+        "Say that no more come",
+        {202: "Job"},
+        refusals=NO_JOB | {409: {"not_a_batch": "This job was never an open batch."}},
+    ),
+)
+describe(
     resumable.UploadsView,
     post=operation(
         "resumable uploads",
@@ -61,7 +82,7 @@ describe(
             _header(
                 "Upload-Metadata",
                 {"type": "string"},
-                "tus: `filename`, `filetype`, `webhook_url`, each with its value in base64.",
+                "tus: `filename`, `filetype`, `webhook_url`, `batch`, each with its value in base64.",
             ),
             _header("Upload-Concat", {"type": "string"}, "tus: `partial`, or `final;` with addresses."),
             _CHECKSUM,

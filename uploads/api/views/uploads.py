@@ -12,18 +12,21 @@ from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
 
 from processing.imaging.reading.formats import UNSUPPORTED, claimed_format
-from processing.models import Image, Job
+from processing.models import Job
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
 from uploads.api.recipe_names import recipes_asked
+from uploads.api.receipts import accepted, initiated
 from uploads.api.single_upload import answer_with, wait_for
 from uploads.api.streamed_body import StreamsBody, length_of
+from uploads.api.views.resumable import create_draft, take
 from uploads.intake import idempotency, intake
 from uploads.intake.bodies import FilesBody, OneFile, multipart_parser
 from uploads.intake.multipart import filename_of
 from uploads.intake.receiving import Files, Received
 from uploads.intake.refusals import Refused
 from uploads.intake.webhook_urls import checked_webhook_url
+from uploads.resumable import draft
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -172,17 +175,6 @@ def _full(owner: User, actual: int) -> Refused:
     return Refused(413, "quota_exceeded", detail, limit=limit, actual=actual, plan=plan.name)
 
 
-def accepted(image: Image) -> dict[str, Any]:
-    shape = image_shape(image)
-    names = ("index", "id", "name", "size", "checksum", "content_type", "width", "height", "duplicate_of")
-    return {name: shape[name] for name in names}  # type: ignore[literal-required]
-
-
-def initiated(job: Job, body: dict[str, Any]) -> Response:
-    headers = {"Location": f"/api/jobs/{job.id}", "Retry-After": "1"}
-    return Response(body, status=202, headers=headers)
-
-
 class MultiUploadView(UploadView):
     """One task an image: the lowest latency for each."""
 
@@ -205,6 +197,11 @@ class SingleUploadView(UploadView):
     files_field = "image"
     most_files = 1
     nothing_code = "no_image"
+
+    def post(self, request: Request, name: str = "") -> HttpResponseBase:
+        if draft.is_asked(request) and not media_type(request).startswith("multipart/"):
+            return take(self, request, create_draft(request, waits=True))
+        return super().post(request, name)
 
     @extend_schema(exclude=True)
     def put(self, request: Request, name: str = "") -> HttpResponseBase:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('processing', '0006_rows_are_the_queue'),
+        ('processing', '0008_failed_images'),
     ]
 
     operations = [

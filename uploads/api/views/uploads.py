@@ -15,8 +15,8 @@ from processing.imaging.reading.formats import UNSUPPORTED, claimed_format
 from processing.models import Job
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
-from uploads.api.recipe_names import recipes_asked
 from uploads.api.receipts import accepted, initiated
+from uploads.api.recipe_names import recipes_asked
 from uploads.api.single_upload import answer_with, wait_for
 from uploads.api.streamed_body import StreamsBody, length_of
 from uploads.api.views.resumable import create_draft, take

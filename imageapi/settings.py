@@ -148,7 +148,7 @@ MEDIA_URL = "/media/"
 MEDIA_BASE_URL = env.url("IMAGEAPI_MEDIA_BASE_URL", "", schemes=("http", "https")).rstrip("/")
 STORAGES: dict[str, Any] = {
     **media.storages(MEDIA_ROOT),
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "imageapi.serving.static.PrefixedStaticFiles"},
 }
 INCOMING_DIR = MEDIA_ROOT / "incoming"
 RESUMABLE_DIR = MEDIA_ROOT / "resumable"  # beside the originals: a whole upload becomes one by a rename

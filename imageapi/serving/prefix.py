@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.urls import set_script_prefix
 
 from imageapi.env import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+_PATHS = (b"location", b"content-location")
 
 
 class Prefix:
@@ -28,8 +31,27 @@ class Prefix:
             path = path.removeprefix(prefix) or "/"
         if scope["type"] == "websocket":  # Channels wants it there
             path = prefix + path
+        set_script_prefix(f"{prefix}/")
+        if prefix and scope["type"] == "http":
+            send = _prefixing(prefix, send)
         # Always: daphne believes a header Daphne-Root-Path, whoever sends it.
         return await self.app({**scope, "root_path": prefix, "path": path}, receive, send)
+
+
+def _prefixing(prefix: str, send: Any) -> Any:
+    """Puts the prefix before the paths in Location and Content-Location that have none yet."""
+
+    def completed(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        is_path = name.lower() in _PATHS and value.startswith(b"/") and not value.startswith(b"//")
+        is_below = value == prefix.encode() or value.startswith(f"{prefix}/".encode())
+        return name, prefix.encode() + value if is_path and not is_below else value
+
+    async def sending(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [completed(*header) for header in message.get("headers", ())]}
+        await send(message)
+
+    return sending
 
 
 def _forwarded(scope: dict[str, Any]) -> str:

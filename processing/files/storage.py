@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, storages
 
+from processing.plumbing.script_prefix import below_prefix
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -214,4 +216,4 @@ def rendition_url(key: str, file: str) -> str:
     """
     if settings.MEDIA_BASE_URL:
         return f"{settings.MEDIA_BASE_URL}/{rendition_name(key, file)}"
-    return f"{settings.MEDIA_URL}{key}/{file}"
+    return below_prefix(f"{settings.MEDIA_URL}{key}/{file}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from processing.files import storage
 from processing.news.pictures import PictureShape, picture_shape
+from processing.plumbing.script_prefix import below_prefix
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -122,7 +123,7 @@ def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
         "focal_point": {"x": point[0], "y": point[1]} if point else None,
         "renditions": renditions,
         "picture": picture_shape(image.width, image.height, renditions),
-        "original_url": f"/api/images/{image.id}/original" if original else None,
+        "original_url": below_prefix(f"/api/images/{image.id}/original") if original else None,
         "duplicate_of": str(image.duplicate_of_id) if image.duplicate_of_id else None,
         "losses": image.losses,
     }
@@ -130,13 +131,18 @@ def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
 
 
 def as_given(shape: ImageShape, plan: Gives) -> ImageShape:
-    """An image as a plan shows it. What that gives no more is hidden, not lost: the next one may give it."""
-    renditions = [each for each in shape["renditions"] if _is_given(each["name"], plan)]
+    """An image as a plan shows it, with its addresses as the request at hand reaches them.
+
+    What the plan gives no more is hidden, not lost: the next one may give it.
+    """
+    given = [each for each in shape["renditions"] if _is_given(each["name"], plan)]
+    renditions: list[RenditionShape] = [{**each, "url": below_prefix(each["url"])} for each in given]
+    original = shape["original_url"] if plan.keeps_original else None
     return {
         **shape,
         "renditions": renditions,
         "picture": picture_shape(shape["width"], shape["height"], renditions),
-        "original_url": shape["original_url"] if plan.keeps_original else None,
+        "original_url": below_prefix(original) if original else None,
     }
 
 

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import listen
 from tests.drawing import photo
+from tests.serving import web_server
 from tests.stack import Stack
 
 POLICY = "content-security-policy"
@@ -48,4 +49,18 @@ def test_the_admin_works_under_a_policy(browser: Browser, stack: Stack) -> None:
     expect(shown).to_be_visible()
     assert shown.evaluate("image => image.complete && image.naturalWidth > 0")
     page.close()
+    assert complaints == []
+
+
+def test_the_page_works_below_a_path(browser: Browser, stack: Stack) -> None:
+    complaints: list[str] = []
+    with web_server(stack, FORCE_SCRIPT_NAME="/img", IMAGEAPI_ANONYMOUS_PLAN="Enterprise") as url:
+        page = browser.new_page()
+        listen(page, complaints)
+        page.goto(f"{url}/img/")
+        page.get_by_text("Live", exact=True).wait_for()
+        files = {"image": {"name": "below.jpg", "mimeType": "image/jpeg", "buffer": photo(9, 320, 240)}}
+        assert page.request.post(f"{url}/img/api/upload", multipart=files).ok
+        expect(page.get_by_role("article").first).to_be_visible()
+        page.close()
     assert complaints == []

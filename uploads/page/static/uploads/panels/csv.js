@@ -1,6 +1,6 @@
 /** A panel that takes a CSV of image addresses, shows how it goes, and gives the CSV with the results. */
 
-import { randomKey } from "../shared/api.js";
+import { at, randomKey } from "../shared/api.js";
 import { element } from "../shared/element.js";
 
 const HEADER = "S. No.,Product Name,Input Image Urls";
@@ -88,7 +88,7 @@ class Panel {
     this.status.textContent = job.failed
       ? `Finished: ${job.completed} of ${job.total} done, ${job.failed} failed`
       : `Finished: all ${job.total} done`;
-    this.result.href = `/imgproc/result/${job.id}/`;
+    this.result.href = at(`/imgproc/result/${job.id}/`);
     this.result.hidden = false;
     this.api.announce(this.status.textContent);
   }

@@ -3,7 +3,7 @@
  * Idempotency-Key, so that one whose answer was lost is sent again without harm. No DOM in here.
  */
 
-import { Problem, csrf, delay, pause, problemOf, randomKey } from "../shared/api.js";
+import { Problem, at, csrf, delay, pause, problemOf, randomKey } from "../shared/api.js";
 import { refusalText } from "../shared/words.js";
 
 const MOST_FILES = 16;
@@ -155,7 +155,7 @@ export class UploadQueue {
         clearTimeout(stalled);
         stalled = setTimeout(() => sending.abort(), STALL_SECONDS * 1000);
       };
-      sending.open("POST", "/api/async/batch/upload");
+      sending.open("POST", at("/api/async/batch/upload"));
       for (const [name, value] of Object.entries({ ...csrf(), "Idempotency-Key": `"${key}"` })) {
         sending.setRequestHeader(name, value);
       }

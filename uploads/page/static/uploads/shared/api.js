@@ -1,5 +1,13 @@
 /** Requests to the HTTP interface, with its errors as values that say whether trying again can help. */
 
+// This module lies at PREFIX/static/uploads/shared/: the service may be reached below a path such as /img.
+const PREFIX = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** A path of the service, such as `/api/list`, as it is reached from here. */
+export function at(path) {
+  return PREFIX + path;
+}
+
 /** What the server refused (RFC 9457), or `status` 0 where it did not answer at all. */
 export class Problem extends Error {
   constructor(status, body = {}, retryAfter = 0) {
@@ -55,7 +63,7 @@ async function ask(path, { method = "GET", json, body, headers = {}, seconds = 2
   if (json !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, {
+    response = await fetch(at(path), {
       method,
       headers: sent,
       body: json === undefined ? body : JSON.stringify(json),

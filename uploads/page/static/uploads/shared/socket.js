@@ -1,6 +1,6 @@
 /** A WebSocket that comes back by itself. */
 
-import { delay } from "./api.js";
+import { at, delay } from "./api.js";
 
 const NO_CREDENTIALS = 4401;
 const STANDBY_SECONDS = 30;
@@ -23,7 +23,7 @@ export class Link {
 
   connect() {
     clearTimeout(this.timer);
-    const url = new URL(this.path(), location.href);
+    const url = new URL(at(this.path()), location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     this.socket = socket;

@@ -3,9 +3,9 @@
 // This module lies at PREFIX/static/uploads/shared/: the service may be reached below a path such as /img.
 const PREFIX = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
 
-/** A path of the service, such as `/api/list`, as it is reached from here. */
+/** A path of the service, such as `/api/list`, as it is reached from here; what an answer named is that already. */
 export function at(path) {
-  return PREFIX + path;
+  return path.startsWith("/") && !path.startsWith(`${PREFIX}/`) ? PREFIX + path : path;
 }
 
 /** What the server refused (RFC 9457), or `status` 0 where it did not answer at all. */

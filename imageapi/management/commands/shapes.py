@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from imageapi.asyncapi import FILE
 from uploads.api.schema.components import COMPONENTS
 
-SHARED = "Color", "Error", "Image", "Job", "Rendition"
+SHARED = "Color", "Error", "Image", "Job", "Picture", "Point", "Rendition"
 
 
 class Command(BaseCommand):

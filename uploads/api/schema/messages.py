@@ -42,6 +42,8 @@ _JOB = {
     "finished_at": _INSTANT,
     "seq": 3,
     "webhook_url": "https://example.com/hook",
+    "ahead": None,
+    "eta_seconds": None,
 }
 
 

@@ -69,13 +69,19 @@ def transport_options(named: str) -> dict[str, Any]:
     }
 
 
+# What this process was given and does not read, for whoever tells of it later.
+forgotten: set[str] = set()
+
+
 def forget_celerys_own(environ: MutableMapping[str, str]) -> list[str]:
     """Removes the variables by which Celery takes another broker than the settings say; returns their names.
 
     Half of the service would send where nobody listens: IMAGEAPI_BROKER_URL is the one that counts.
     """
     names = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
-    return [name for name in names if environ.pop(name, None) is not None]
+    found = [name for name in names if environ.pop(name, None) is not None]
+    forgotten.update(found)
+    return found
 
 
 def register() -> None:

@@ -179,7 +179,7 @@ def warnings(plan: Plan) -> list[str]:
         )
     told += [
         f"Warning: {name} is not read: IMAGEAPI_BROKER_URL names the broker, by default it is REDIS_URL"
-        for name in broker.forget_celerys_own(dict(plan.environ))
+        for name in sorted(broker.forgotten | set(broker.forget_celerys_own(dict(plan.environ))))
     ]
     if other := env.text("IMAGEAPI_BROKER_URL", None, env=plan.environ):
         told.append(f"Broker: {urlsplit(other).scheme}://{urlsplit(other).hostname or ''}")

@@ -18,6 +18,7 @@ BENCHMARKS = (
     "page",
     "ways",
     "fairness",
+    "formats",
 )
 
 

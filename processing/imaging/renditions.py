@@ -31,7 +31,7 @@ from processing.imaging.recipes import ATTENTION, Recipe
 _SAMPLE_SIDE = 96
 
 # A film is decoded, and coded anew, for so much less than the budget of one picture.
-_FILM_SHARE = 2
+_FILM_SHARE = 3
 
 # What is tried, and how far, where a rendition of the original's size came out larger than the original.
 _LESS, _LEAST = 10, 20

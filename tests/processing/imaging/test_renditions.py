@@ -304,8 +304,8 @@ def test_who_wants_no_film_gets_its_first_frame(recipe: Recipe, type_: str) -> N
 
 def test_a_film_beyond_the_budget_is_its_first_frame() -> None:
     pixels = 120 * 80 * 4
-    assert made_from(FILMS["GIF"], Recipe("r", 60), max_pixels=2 * pixels).renditions[0].animated
-    made = made_from(FILMS["GIF"], Recipe("r", 60), max_pixels=2 * pixels - 1)
+    assert made_from(FILMS["GIF"], Recipe("r", 60), max_pixels=3 * pixels).renditions[0].animated
+    made = made_from(FILMS["GIF"], Recipe("r", 60), max_pixels=3 * pixels - 1)
     assert (made.renditions[0].animated, made.losses) == (False, ("animation",))
 
 

@@ -7,40 +7,41 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from processing.imaging import Made, Recipe, fit_within, make
+from processing.imaging import Made, fit_within, make
 from tests.drawing import decoded, decoded_jpeg, drawn_photo, encoded, exif_with, photo, psnr, solid
 from tests.processing.imaging.profiles import DISPLAY_P3, rgb_profile
+from tests.processing.imaging.sizes import Recipes, sizes
 
 LANCZOS = Image.Resampling.LANCZOS
 
 
-def made_from(data: bytes, recipe: Recipe) -> Made:
+def made_from(data: bytes, recipe: Recipes) -> Made:
     return make(io.BytesIO(data), recipe, max_pixels=10**9)
 
 
-def sizes(made: Made) -> dict[str, tuple[int, int]]:
+def shown_sizes(made: Made) -> dict[str, tuple[int, int]]:
     return {item.name: (item.width, item.height) for item in made.renditions}
 
 
 @pytest.mark.parametrize(
     ("size", "recipe", "expected"),
     [
-        ((1600, 1200), Recipe((200,)), {"web": (1500, 1125), "thumbnail-200": (267, 200)}),
-        ((400, 300), Recipe((9, 8)), {"web": (400, 300), "thumbnail-9": (12, 9), "thumbnail-8": (11, 8)}),
-        ((300, 100), Recipe((200,)), {"web": (300, 100), "thumbnail-200": (300, 100)}),
-        ((2000, 500), Recipe((450,)), {"web": (1500, 375), "thumbnail-450": (1800, 450)}),
-        ((400, 1), Recipe((200,), web_width=100), {"web": (100, 1), "thumbnail-200": (400, 1)}),
-        ((1, 400), Recipe((200,)), {"web": (1, 400), "thumbnail-200": (1, 200)}),
-        ((1, 1), Recipe((200,)), {"web": (1, 1), "thumbnail-200": (1, 1)}),
-        ((1600, 1200), Recipe((), full_size_quality=50), {"web": (1500, 1125), "compressed": (1600, 1200)}),
-        ((70_000, 2), Recipe((200,)), {"web": (1500, 1), "thumbnail-200": (65_500, 2)}),
-        ((2, 70_000), Recipe((), full_size_quality=50), {"web": (2, 65_500), "compressed": (2, 65_500)}),
+        ((1600, 1200), sizes(200), {"web": (1500, 1125), "thumbnail-200": (267, 200)}),
+        ((400, 300), sizes(9, 8), {"web": (400, 300), "thumbnail-9": (12, 9), "thumbnail-8": (11, 8)}),
+        ((300, 100), sizes(200), {"web": (300, 100), "thumbnail-200": (300, 100)}),
+        ((2000, 500), sizes(450), {"web": (1500, 375), "thumbnail-450": (1800, 450)}),
+        ((400, 1), sizes(200, web_width=100), {"web": (100, 1), "thumbnail-200": (400, 1)}),
+        ((1, 400), sizes(200), {"web": (1, 400), "thumbnail-200": (1, 200)}),
+        ((1, 1), sizes(200), {"web": (1, 1), "thumbnail-200": (1, 1)}),
+        ((1600, 1200), sizes(full_size_quality=50), {"web": (1500, 1125), "compressed": (1600, 1200)}),
+        ((70_000, 2), sizes(200), {"web": (1500, 1), "thumbnail-200": (65_500, 2)}),
+        ((2, 70_000), sizes(full_size_quality=50), {"web": (2, 65_500), "compressed": (2, 65_500)}),
     ],
     ids=str,
 )  # fmt: skip
-def test_renditions_have_their_sizes(size: tuple[int, int], recipe: Recipe, expected: dict) -> None:
+def test_renditions_have_their_sizes(size: tuple[int, int], recipe: Recipes, expected: dict) -> None:
     made = made_from(encoded(solid("teal", size), "PNG"), recipe)
-    assert sizes(made) == expected
+    assert shown_sizes(made) == expected
     for item in made.renditions:
         assert decoded(item.data).size == (item.width, item.height)
         assert item.content_type == "image/jpeg"
@@ -59,26 +60,26 @@ def test_any_jpeg_gets_all_its_renditions(
 ) -> None:
     data = encoded(solid("teal", (width, height)), "JPEG", exif=exif_with(orientation))
     shown = (width, height) if orientation < 5 else (height, width)
-    made = made_from(data, Recipe(tuple(heights), web_width=web_width))
+    made = made_from(data, sizes(*heights, web_width=web_width))
     expected = {f"thumbnail-{limit}": fit_within(*shown, max_height=limit) for limit in heights}
-    assert sizes(made) == {"web": fit_within(*shown, max_width=web_width), **expected}
+    assert shown_sizes(made) == {"web": fit_within(*shown, max_width=web_width), **expected}
 
 
 def test_renditions_come_in_the_order_of_the_recipe() -> None:
-    made = made_from(photo(1, 320, 240), Recipe((50, 200, 100), full_size_quality=40))
+    made = made_from(photo(1, 320, 240), sizes(50, 200, 100, full_size_quality=40))
     names = [item.name for item in made.renditions]
     assert names == ["web", "thumbnail-50", "thumbnail-200", "thumbnail-100", "compressed"]
 
 
 def test_two_names_of_one_size_hold_the_same_picture() -> None:
-    web, first, second = made_from(photo(1, 160, 120), Recipe((200, 400))).renditions
+    web, first, second = made_from(photo(1, 160, 120), sizes(200, 400)).renditions
     assert web.data == first.data == second.data
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "BMP", "TIFF"])
 def test_a_second_run_gives_the_same_bytes(format: str) -> None:
     data = photo(5, 640, 480, format)
-    assert made_from(data, Recipe((200, 400))) == made_from(data, Recipe((200, 400)))
+    assert made_from(data, sizes(200, 400)) == made_from(data, sizes(200, 400))
 
 
 @pytest.mark.parametrize(
@@ -98,22 +99,22 @@ def test_renditions_look_like_plain_lanczos_of_the_whole_picture(
     """Each is compared with one step from the full decode, through the same JPEG quality."""
     data = encoded(drawn_photo(3, *size), "JPEG", **options)
     whole = decoded(data)
-    for item in made_from(data, Recipe((200, 400), web_width=1000, quality=95)).renditions:
+    for item in made_from(data, sizes(200, 400, web_width=1000, quality=95)).renditions:
         plain = whole.resize((item.width, item.height), LANCZOS)
         assert psnr(decoded(item.data), decoded(encoded(plain, "JPEG", quality=95))) >= 40
 
 
 def test_the_quality_of_the_recipe_is_used() -> None:
     data = photo(1, 400, 300)
-    (low,) = made_from(data, Recipe((), quality=30)).renditions
-    (high,) = made_from(data, Recipe((), quality=90)).renditions
+    (low,) = made_from(data, sizes(quality=30)).renditions
+    (high,) = made_from(data, sizes(quality=90)).renditions
     assert len(low.data) < len(high.data) / 2
     expected = encoded(solid("red"), "JPEG", quality=30)
     assert decoded_jpeg(low.data).quantization == decoded_jpeg(expected).quantization
 
 
 def test_full_size_compression_has_its_own_quality() -> None:
-    _web, compressed = made_from(photo(1, 400, 300, quality=95), Recipe((), full_size_quality=50)).renditions
+    _web, compressed = made_from(photo(1, 400, 300, quality=95), sizes(full_size_quality=50)).renditions
     assert (
         decoded_jpeg(compressed.data).quantization == decoded_jpeg(photo(1, 40, 30, quality=50)).quantization
     )
@@ -129,13 +130,13 @@ def test_no_metadata_gets_out(format: str) -> None:
         options["xmp"] = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>a secret</x:xmpmeta>"
     data = encoded(drawn_photo(1, 320, 240), format, **options)
     assert b"a secret" in data
-    for item in made_from(data, Recipe((100,), web_width=200, full_size_quality=50)).renditions:
+    for item in made_from(data, sizes(100, web_width=200, full_size_quality=50)).renditions:
         assert marker_codes(item.data) <= {0xE0, 0xDB, 0xC0, 0xC4}
         assert b"secret" not in item.data
 
 
 def test_the_output_is_a_plain_baseline_jpeg_with_small_chroma() -> None:
-    (web,) = made_from(photo(1, 320, 240, subsampling="4:4:4", progressive=True), Recipe(())).renditions
+    (web,) = made_from(photo(1, 320, 240, subsampling="4:4:4", progressive=True), sizes()).renditions
     image = decoded_jpeg(web.data)
     assert 0xC0 in marker_codes(web.data)
     assert "progressive" not in image.info
@@ -144,7 +145,7 @@ def test_the_output_is_a_plain_baseline_jpeg_with_small_chroma() -> None:
 
 def test_it_leaves_the_file_open() -> None:
     file = io.BytesIO(photo(1, 64, 48))
-    make(file, Recipe(()), max_pixels=10**6)
+    make(file, sizes(), max_pixels=10**6)
     assert not file.closed
 
 
@@ -159,12 +160,12 @@ def marker_codes(data: bytes) -> set[int]:
 
 def test_a_comment_does_not_get_out_of_a_picture_that_needs_no_conversion() -> None:
     data = photo(1, 320, 240, comment=b"a secret")
-    for item in make(io.BytesIO(data), Recipe((100,)), max_pixels=10**6).renditions:
+    for item in make(io.BytesIO(data), sizes(100), max_pixels=10**6).renditions:
         assert b"secret" not in item.data
 
 
 def test_the_thumbnail_inside_a_heic_is_not_taken_for_the_picture() -> None:
     """It may show anything: with it or without it, the renditions are the same."""
-    picture, recipe = drawn_photo(4, 640, 480), Recipe((), web_width=100)
+    picture, recipe = drawn_photo(4, 640, 480), sizes(web_width=100)
     with_thumbnail = made_from(encoded(picture, "HEIF", thumbnails=[128]), recipe)
     assert with_thumbnail.renditions == made_from(encoded(picture, "HEIF"), recipe).renditions

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from processing.imaging import Color, Recipe, dominant_colors, make
+from processing.imaging import Color, dominant_colors, make
 from processing.imaging.oklab import oklab
 from tests.drawing import areas, encoded, solid
+from tests.processing.imaging.sizes import sizes
 
 GROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0), "near black": (24, 25, 27)}
 VIVID = [0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330]
@@ -43,7 +44,7 @@ def photographed(image: Image.Image, noise: float = 0, quality: int = 60, seed: 
     grain = np.random.default_rng(seed).normal(0, noise, (image.height, image.width, 3))
     noisy = np.clip(np.asarray(image, float) + grain, 0, 255).astype(np.uint8)
     data = encoded(Image.fromarray(noisy, "RGB"), "JPEG", quality=quality)
-    return make(io.BytesIO(data), Recipe((200,)), max_pixels=10**7).colors
+    return make(io.BytesIO(data), sizes(200), max_pixels=10**7).colors
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_pure_noise_is_a_picture_too() -> None:
 def test_the_colours_of_the_chain_are_those_of_the_picture() -> None:
     image = areas([(rgb(10), 0.6), (rgb(200), 0.4)], (1200, 900))
     data = encoded(image, "PNG")
-    made = make(io.BytesIO(data), Recipe((200,)), max_pixels=10**7)
+    made = make(io.BytesIO(data), sizes(200), max_pixels=10**7)
     assert [apart(color.hue or 0, hue) <= 1 for color, hue in zip(made.colors, (10, 200), strict=True)] == [
         True,
         True,

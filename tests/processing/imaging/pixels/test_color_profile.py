@@ -4,15 +4,16 @@ import io
 
 import pytest
 
-from processing.imaging import Made, Recipe, make
+from processing.imaging import Made, make
 from tests.drawing import decoded, encoded, exif_with, solid
 from tests.processing.imaging.profiles import DISPLAY_P3, SRGB, cmyk_profile, rgb_profile
+from tests.processing.imaging.sizes import Recipes, sizes
 
 WHITE, CYAN_INK = (0, 0, 0, 0), (1, 0, 0, 0)
 
 
-def made_from(data: bytes, recipe: Recipe | None = None) -> Made:
-    return make(io.BytesIO(data), recipe or Recipe((20,)), max_pixels=10**7)
+def made_from(data: bytes, recipe: Recipes | None = None) -> Made:
+    return make(io.BytesIO(data), recipe or sizes(20), max_pixels=10**7)
 
 
 def shown_color(made: Made) -> tuple[int, int, int]:
@@ -81,6 +82,6 @@ def test_profile_and_turn_work_together() -> None:
     data = encoded(
         solid((200, 100, 50), (400, 200)), "JPEG", icc_profile=rgb_profile(DISPLAY_P3), exif=exif_with(6)
     )
-    made = made_from(data, Recipe((100,), web_width=50))
+    made = made_from(data, sizes(100, web_width=50))
     assert [(item.width, item.height) for item in made.renditions] == [(50, 100), (50, 100)]
     assert shown_color(made) == pytest.approx((213, 96, 33), abs=5)

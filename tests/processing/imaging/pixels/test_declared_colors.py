@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from processing.imaging import Made, Recipe, make
+from processing.imaging import Made, make
 from processing.imaging.pixels.color_spaces import from_cicp, profile
 from tests.drawing import decoded, encoded, png_file, solid
 from tests.processing.imaging.profiles import DISPLAY_P3, rgb_profile
+from tests.processing.imaging.sizes import sizes
 
 SIZE = (64, 48)
 # The codes of paper white (203 cd/m2).
@@ -21,7 +22,7 @@ PQ_WHITE, HLG_WHITE = 0.5807, 0.75
 
 
 def made_from(data: bytes) -> Made:
-    return make(io.BytesIO(data), Recipe((20,)), max_pixels=10**7)
+    return make(io.BytesIO(data), sizes(20), max_pixels=10**7)
 
 
 def shown(made: Made) -> tuple[int, ...]:

@@ -5,8 +5,9 @@ import io
 import pytest
 from PIL import Image, ImageOps
 
-from processing.imaging import Recipe, make
+from processing.imaging import make
 from tests.drawing import decoded, encoded, exif_with, psnr, quarters
+from tests.processing.imaging.sizes import sizes
 
 TURNS = {
     1: None,
@@ -28,7 +29,7 @@ def test_every_rendition_stands_upright(orientation: int, format: str) -> None:
     turn = TURNS[orientation]
     lying = standing if turn is None else standing.transpose(turn)
     data = encoded(lying, format, exif=exif_with(orientation))
-    made = make(io.BytesIO(data), Recipe((80,), web_width=120), max_pixels=10**7)
+    made = make(io.BytesIO(data), sizes(80, web_width=120), max_pixels=10**7)
     for rendition in made.renditions:
         expected = standing.resize((rendition.width, rendition.height), Image.Resampling.LANCZOS)
         assert (rendition.width, rendition.height) == (120, 80)
@@ -39,7 +40,7 @@ def test_every_rendition_stands_upright(orientation: int, format: str) -> None:
 def test_a_heic_is_not_turned_twice(orientation: int) -> None:
     data = encoded(quarters((240, 160)), "HEIF", exif=exif_with(orientation))
     expected = ImageOps.exif_transpose(decoded(data))
-    (web,) = make(io.BytesIO(data), Recipe(()), max_pixels=10**7).renditions
+    (web,) = make(io.BytesIO(data), sizes(), max_pixels=10**7).renditions
     assert (web.width, web.height) == expected.size
     assert psnr(decoded(web.data), expected) > 24
 
@@ -58,5 +59,5 @@ BROKEN_EXIF = [
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_a_broken_orientation_leaves_the_picture_as_it_is(format: str, exif: bytes) -> None:
     data = encoded(quarters((240, 160)), format, exif=exif)
-    (web,) = make(io.BytesIO(data), Recipe(()), max_pixels=10**7).renditions
+    (web,) = make(io.BytesIO(data), sizes(), max_pixels=10**7).renditions
     assert (web.width, web.height) == (240, 160)

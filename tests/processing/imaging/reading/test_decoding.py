@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.imaging import Made, Recipe, make
+from processing.imaging import Made, make
 from tests.drawing import decoded, drawn_photo, encoded, png_file, psnr, solid, tiff_file
+from tests.processing.imaging.sizes import sizes
 
 SIZE = (64, 48)
 PIXELS = SIZE[0] * SIZE[1]
@@ -20,7 +21,7 @@ RAMP = b"".join(bytes((index, 0, 255 - index)) for index in range(256))
 
 
 def made_from(data: bytes) -> Made:
-    return make(io.BytesIO(data), Recipe((24,)), max_pixels=10**7)
+    return make(io.BytesIO(data), sizes(24), max_pixels=10**7)
 
 
 def shown(made: Made) -> tuple[int, int, int]:
@@ -208,7 +209,7 @@ def test_a_first_frame_that_covers_a_part_is_put_in_its_place() -> None:
     patch[6:10] = struct.pack("<HH", 100, 100)
     frame = patch.index(b"\x2c" + struct.pack("<4H", 0, 0, 20, 20))
     patch[frame + 1 : frame + 5] = struct.pack("<HH", 60, 60)
-    made = make(io.BytesIO(bytes(patch)), Recipe(()), max_pixels=10**6)
+    made = make(io.BytesIO(bytes(patch)), sizes(), max_pixels=10**6)
     image = decoded(made.renditions[0].data).convert("RGB")
     assert image.size == (100, 100)
     assert image.getpixel((70, 70)) == pytest.approx((254, 0, 0), abs=8)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.imaging import FORMATS, ImageFailed, Recipe, make, probe
+from processing.imaging import FORMATS, ImageFailed, make, probe
 from tests.drawing import encoded, exif_with, gif_bomb, photo, png_file, solid
+from tests.processing.imaging.sizes import sizes
 
 BUDGET = 100_000_000
 PLUGINS = [known.plugin for known in FORMATS]
@@ -21,7 +22,7 @@ PLUGINS = [known.plugin for known in FORMATS]
 
 def refusal(data: bytes) -> ImageFailed:
     with pytest.raises(ImageFailed) as caught:
-        make(io.BytesIO(data), Recipe((50,)), max_pixels=BUDGET)
+        make(io.BytesIO(data), sizes(50), max_pixels=BUDGET)
     return caught.value
 
 
@@ -80,8 +81,8 @@ def test_it_refuses_a_pixel_bomb_before_decoding(data: bytes) -> None:
 def test_metadata_that_unpacks_to_megabytes_is_passed_over(name: bytes, place: str) -> None:
     bomb = b"name\0\0" + zlib.compress(bytes(50_000_000))
     data = png_file((8, 8), bytes((9, 99, 200)) * 64, **{place: ((name, bomb),)})  # type: ignore[arg-type]
-    made = make(io.BytesIO(data), Recipe(()), max_pixels=BUDGET)
-    assert made == make(io.BytesIO(png_file((8, 8), bytes((9, 99, 200)) * 64)), Recipe(()), max_pixels=BUDGET)
+    made = make(io.BytesIO(data), sizes(), max_pixels=BUDGET)
+    assert made == make(io.BytesIO(png_file((8, 8), bytes((9, 99, 200)) * 64)), sizes(), max_pixels=BUDGET)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_no_cut_and_no_damage_gets_anything_but_an_answer(plugin: str) -> None:
         for place in rng.integers(0, min(len(damaged), int(rng.choice([64, 400, len(data)]))), 6):
             damaged[place] = rng.integers(0, 256)
         try:
-            make(io.BytesIO(bytes(damaged)), Recipe((20,)), max_pixels=10**7)
+            make(io.BytesIO(bytes(damaged)), sizes(20), max_pixels=10**7)
             answers.add("made")
         except ImageFailed as failure:
             answers.add(failure.code)
@@ -170,8 +171,8 @@ def test_a_damaged_body_is_undecodable() -> None:
 
 @pytest.mark.parametrize("tail", [b"<script>alert(1)</script>", b"PK\3\4" + bytes(99), bytes(70_000)])
 def test_what_follows_a_picture_is_not_passed_on(tail: bytes) -> None:
-    plain = make(io.BytesIO(photo(1, 64, 48)), Recipe(()), max_pixels=BUDGET)
-    assert make(io.BytesIO(photo(1, 64, 48) + tail), Recipe(()), max_pixels=BUDGET) == plain
+    plain = make(io.BytesIO(photo(1, 64, 48)), sizes(), max_pixels=BUDGET)
+    assert make(io.BytesIO(photo(1, 64, 48) + tail), sizes(), max_pixels=BUDGET) == plain
 
 
 class Failing(io.BytesIO):
@@ -190,14 +191,14 @@ class Failing(io.BytesIO):
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.ESTALE])
 def test_a_broken_disk_is_not_the_fault_of_the_picture(number: int) -> None:
     with pytest.raises(OSError, match="disk") as caught:
-        make(Failing(photo(1), OSError(number, "the disk")), Recipe(()), max_pixels=BUDGET)
+        make(Failing(photo(1), OSError(number, "the disk")), sizes(), max_pixels=BUDGET)
     assert caught.value.errno == number
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory")])
 def test_missing_memory_may_pass(error: Exception) -> None:
     with pytest.raises(ImageFailed) as caught:
-        make(Failing(photo(1), error), Recipe(()), max_pixels=BUDGET)
+        make(Failing(photo(1), error), sizes(), max_pixels=BUDGET)
     assert (caught.value.code, caught.value.permanent) == ("out_of_memory", False)
 
 
@@ -207,7 +208,7 @@ class TimeIsUpError(Exception):
 
 def test_a_time_limit_passes_through() -> None:
     with pytest.raises(TimeIsUpError):
-        make(Failing(photo(1), TimeIsUpError()), Recipe(()), max_pixels=BUDGET)
+        make(Failing(photo(1), TimeIsUpError()), sizes(), max_pixels=BUDGET)
 
 
 def test_nothing_is_changed_for_others(tmp_path: Path) -> None:
@@ -215,6 +216,6 @@ def test_nothing_is_changed_for_others(tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     path.write_bytes(photo(1)[:-2_000])
     with path.open("rb") as file, pytest.raises(ImageFailed):
-        make(file, Recipe(()), max_pixels=BUDGET)
+        make(file, sizes(), max_pixels=BUDGET)
     with Image.open(path) as image, pytest.raises(OSError, match="truncated"):
         image.load()

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from processing.imaging import ImageFailed, Made, Recipe, make, probe
+from processing.imaging import ImageFailed, Made, make, probe
 from processing.imaging.reading.jpeg_ending import wants_more
 from tests.drawing import decoded, drawn_photo, encoded, exif_with, photo, png_file, quarters, solid
+from tests.processing.imaging.sizes import sizes
 
 END = b"\xff\xd9"
 KINDS: dict[str, dict[str, Any]] = {
@@ -24,7 +25,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def made_from(data: bytes) -> Made:
-    return make(io.BytesIO(data), Recipe((120,)), max_pixels=10**8)
+    return make(io.BytesIO(data), sizes(120), max_pixels=10**8)
 
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())

@@ -8,15 +8,16 @@ import zlib
 import numpy as np
 import pytest
 
-from processing.imaging import ImageFailed, Made, Recipe, make, probe
+from processing.imaging import ImageFailed, Made, make, probe
 from tests.drawing import decoded, raw_tiff
+from tests.processing.imaging.sizes import sizes
 
 RAMP = np.tile(np.linspace(0, 1, 64), (48, 1))
 RED, HALF = np.array((1.0, 0.0, 0.0)), np.array((0.8, 0.4, 0.2))
 
 
 def made_from(data: bytes) -> Made:
-    return make(io.BytesIO(data), Recipe((24,)), max_pixels=10**7)
+    return make(io.BytesIO(data), sizes(24), max_pixels=10**7)
 
 
 def row(made: Made) -> np.ndarray:

@@ -287,6 +287,7 @@ COMPONENTS: dict[str, Shape] = {
             "max_files": {**COUNT, "description": "Files in one request."},
             "storage_quota_bytes": COUNT,
             "requests_per_minute": COUNT,
+            "max_recipes": {**COUNT, "description": "Recipes of one's own."},
         }
     ),
     "Me": record(

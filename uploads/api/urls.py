@@ -74,9 +74,11 @@ urlpatterns = [
     *either("api/webhooks", webhooks.WebhookListView.as_view(), "webhooks"),
     *either("api/webhooks/secret", webhooks.SecretView.as_view(), "webhook-secret"),
     *either("api/webhooks/deliveries/replay", webhooks.ReplayManyView.as_view(), "replay-many"),
-    *either("api/webhooks/<uuid:endpoint_id>/test", webhooks.WebhookTestView.as_view(), "webhook-test"),
+    *either("api/webhooks/<any_uuid:endpoint_id>/test", webhooks.WebhookTestView.as_view(), "webhook-test"),
     *either(
-        "api/webhooks/<uuid:endpoint_id>/secret", webhooks.WebhookSecretView.as_view(), "webhook-new-secret"
+        "api/webhooks/<any_uuid:endpoint_id>/secret",
+        webhooks.WebhookSecretView.as_view(),
+        "webhook-new-secret",
     ),
     *either("api/webhooks/deliveries", webhooks.DeliveryListView.as_view(), "deliveries"),
     *either("api/webhooks/deliveries/<any_uuid:delivery_id>/replay", webhooks.ReplayView.as_view(), "replay"),

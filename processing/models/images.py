@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -25,6 +25,9 @@ WHERE owner_id = %s AND checksum = ANY(%s) AND deleted_at IS NULL AND duplicate_
   AND status NOT IN ('failed', 'aborted')
 ORDER BY has_original, id DESC
 """
+
+# The column is PostgreSQL's alone (migration 0010): as a field it would be read with every row.
+_NAMED = "processing_image.words @@ processing_name_query(%(expressions)s)"
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
@@ -45,6 +48,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def deleted(self) -> ImageQuerySet:
         """Deleted softly, and not yet too long ago to be restored."""
         return self.filter(deleted_at__gt=timezone.now() - settings.RETENTION)
+
+    def named(self, text: str) -> ImageQuerySet:
+        """Those in whose name each word of `text` (without NUL) begins one; none where it has no words."""
+        return self.filter(Func(Value(text), template=_NAMED, output_field=models.BooleanField()))
 
     def of(self, owner_id: int) -> ImageQuerySet:
         return self.filter(owner_id=owner_id)

@@ -196,3 +196,19 @@ def test_a_recipe_is_made_applied_and_removed_on_the_page(page: Page, api: httpx
     assert "square-60" in names
     row.get_by_role("button", name="Remove").click()
     expect(row).to_have_count(0)
+
+
+def test_pictures_are_found_by_words_of_their_names(page: Page, api: httpx.Client) -> None:
+    for place, name in enumerate(["IMG_4278-beach.png", "beach house.png", "harbour.png"]):
+        picture = ("image", (name, plain(100 * place), "image/png"))
+        assert api.post("/api/upload", files=[picture]).status_code == 200
+    expect(tiles(page)).to_have_count(3)
+    search = page.get_by_role("searchbox", name="Search by name")
+    search.fill("beach")
+    expect(tiles(page)).to_have_count(2)
+    search.fill("bea 42")
+    expect(tiles(page)).to_have_count(1)
+    expect(page.get_by_role("button", name="Open IMG_4278-beach.png")).to_be_visible()
+    expect(page).to_have_url(re.compile("q=bea(%20|[+])42"))
+    search.fill("")
+    expect(tiles(page)).to_have_count(3)

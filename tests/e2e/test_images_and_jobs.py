@@ -32,6 +32,59 @@ def test_the_list_takes_a_status(api: Api) -> None:
     problem(api.client.get("/api/list?status=lost"), 400, "invalid")
 
 
+def named(api: Api, words: str, **also: str | int) -> list[str]:
+    answer = api.client.get("/api/list", params={"q": words, **also})
+    assert answer.status_code == 200, answer.text
+    return [image["name"] for image in answer.json()]
+
+
+def test_the_list_finds_names_by_how_their_words_begin(api: Api) -> None:
+    names = ["IMG_4278-beach.jpg", "Ärger im Büro.png", "beachBall (2).JPG", "shot at 10.00\u202fAM.png"]
+    ids = {name: api.upload((name, fresh())).json()["image"]["id"] for name in names}
+    beach, office, ball, shot = names
+    for word in ("img", "4278", "42", "beach", "jpg", "IMG_4278", "beach.jpg img"):
+        assert beach in named(api, word), word
+    assert named(api, "beach") == [ball, beach]
+    assert named(api, "jpg beach 2") == [ball]
+    assert named(api, "ärg büro") == named(api, "A\u0308RGER") == [office]
+    assert named(api, "am 10") == [shot]
+    assert named(api, "each") == named(api, "ball") == named(api, "beach office") == []
+    assert named(api, "beach", limit=1) == [ball]
+    assert named(api, "beach", status="failed") == []
+    api.client.delete(f"/api/images/{ids[ball]}")
+    assert named(api, "beach") == [beach]
+    assert named(api, "beach", deleted=1) == [ball]
+    assert {beach, office, shot} <= set(named(api, "  "))
+
+
+def test_the_pages_of_a_search_lead_on_within_it(api: Api) -> None:
+    for n in range(3):
+        api.multi([(f"pier {n}.jpg", fresh()), (f"quay {n}.jpg", fresh())])
+    first = api.client.get("/api/list?q=pier&limit=2")
+    second = api.client.get(first.links["next"]["url"])
+    assert [image["name"] for image in first.json() + second.json()] == [
+        "pier 2.jpg",
+        "pier 1.jpg",
+        "pier 0.jpg",
+    ]
+    assert "next" not in second.links
+
+
+@pytest.mark.parametrize(
+    "words", ["!!! & | ( ) <-> :*", "'", "a' | 'b", "\\", "' OR 1=1 --", "%_*", "zq:*", "x<2>y", "🎉", "\x01"]
+)
+def test_no_sign_in_a_search_means_anything(api: Api, words: str) -> None:
+    api.upload(("plain.jpg", fresh()))
+    assert named(api, words) == []
+
+
+@pytest.mark.parametrize("words", ["\0", "a\0b", "a" * 256, "a " * 5000])
+def test_a_search_that_no_name_can_answer_is_refused(api: Api, words: str) -> None:
+    answer = api.client.get("/api/list", params={"q": words})
+    problem(answer, 400, "invalid")
+    assert answer.json()["errors"][0]["attr"] == "q"
+
+
 @pytest.mark.parametrize(
     "query",
     [

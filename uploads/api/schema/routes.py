@@ -37,6 +37,11 @@ DELETED = query(
     "deleted", {"enum": [0, 1], "default": 0}, "1: instead, those that are deleted and can still be restored."
 )
 STATUS = query("status", {"enum": [status.value for status in IMAGE_STATUSES]}, "Only images in this state.")
+WORDS = query(
+    "q",
+    {"type": "string", "maxLength": 255},
+    "Words; only images in whose name each of them begins one.",
+)
 BAD_QUERY: Refusals = {
     400: {
         "invalid": "`limit` is a whole number from 1 to 1000, not `0`.",
@@ -122,7 +127,7 @@ describe(
         "Own images, newest first",
         {200: array(ref("Image"))},
         description='`Link: <...>; rel="next"` while there is more.',
-        parameters=[*PAGING, STATUS, DELETED],
+        parameters=[*PAGING, STATUS, DELETED, WORDS],
         refusals=BAD_QUERY,
     ),
 )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
+_LONGEST_NAME = 255
 _POINT = 'An object {"x": 0..1, "y": 0..1}, or null.'
 
 
@@ -67,6 +68,15 @@ def deleted_asked(request: Request) -> bool:
     return asked == "1"
 
 
+def words_asked(request: Request) -> str:
+    """`?q=`: words of a name. Raises Refused for what no name can hold."""
+    text = request.query_params.get("q", "").strip()
+    if len(text) > _LONGEST_NAME or "\0" in text:
+        detail = f"`q` is the beginnings of words of a name, at most {_LONGEST_NAME} characters without NUL."
+        raise Refused(400, "invalid", detail, attr="q")
+    return text
+
+
 class ImageListView(APIView):
     """Own images, newest first; with `?deleted=1` those that can still be restored."""
 
@@ -75,6 +85,8 @@ class ImageListView(APIView):
         images = images.deleted() if deleted_asked(request) else images.visible()
         if status := status_asked(request):
             images = images.filter(status=status)
+        if words := words_asked(request):
+            images = images.named(words)
         found = page(request, images, "id", UUID, newest_first=True)
         links = [
             f'<{url}>; rel="{rel}"' for rel, url in (("next", found.next), ("prev", found.previous)) if url

@@ -258,7 +258,9 @@ class Request(WebRequest):
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         if self._response_started:
-            self.finish()
+            # Its rest never comes: on a connection left open the client would wait for it.
+            if not self.finished and self.channel is not None:
+                self.channel.transport.abortConnection()
             return
         code = "server_error" if status >= 500 else "bad_request"
         content = json.dumps(problem_body(status, code, body)).encode()

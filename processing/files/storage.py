@@ -205,6 +205,12 @@ def open_rendition(key: str, file: str) -> BinaryIO:
     return cast("BinaryIO", storages["renditions"].open(rendition_name(key, file), "rb"))
 
 
+def open_rendition_part(key: str, file: str, part: range) -> BinaryIO:
+    """The same as `open_original_part` of a rendition."""
+    store: Any = storages["renditions"]
+    return cast("BinaryIO", store.open_part(rendition_name(key, file), part))
+
+
 def drop_renditions(key: str, files: Iterable[str]) -> None:
     _drop("renditions", (rendition_name(key, file) for file in files))
 

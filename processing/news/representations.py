@@ -135,7 +135,7 @@ def as_given(shape: ImageShape, plan: Gives) -> ImageShape:
 
     What the plan gives no more is hidden, not lost: the next one may give it.
     """
-    given = [each for each in shape["renditions"] if _is_given(each["name"], plan)]
+    given = [each for each in shape["renditions"] if is_given(each["name"], plan)]
     renditions: list[RenditionShape] = [{**each, "url": below_prefix(each["url"])} for each in given]
     original = shape["original_url"] if plan.keeps_original else None
     return {
@@ -146,7 +146,7 @@ def as_given(shape: ImageShape, plan: Gives) -> ImageShape:
     }
 
 
-def _is_given(name: str, plan: Gives) -> bool:
+def is_given(name: str, plan: Gives) -> bool:
     kind, _, height = name.partition("-")
     return kind != "thumbnail" or not height.isdigit() or int(height) in plan.thumbnail_heights
 

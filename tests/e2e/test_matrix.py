@@ -112,6 +112,7 @@ ROWS = [
     Row("GET", "api/jobs", accounts(200)),
     Row("GET", "api/jobs/<any_uuid:job_id>", owners(200)),
     Row("GET", "api/jobs/<any_uuid:job_id>/images", owners(200)),
+    Row("GET", "api/jobs/<any_uuid:job_id>/archive", owners(200)),
     Row("GET", "api/jobs/<any_uuid:job_id>/events", owners(200)),
     Row("GET", "api/events", accounts(200)),
     Row("POST", "api/jobs/<any_uuid:job_id>/retry", owners(202)),

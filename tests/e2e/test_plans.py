@@ -128,6 +128,9 @@ def test_a_basic_user_is_upgraded_gets_more_shares_a_link_and_is_downgraded(
     shown = image(alice, kept["id"])
     assert (names(shown), shown["original_url"]) == (["web", "thumbnail-200"], None)
     assert code(alice.client.get(f"/api/images/{kept['id']}/original")) == (403, "plan_forbids")
+    archive = f"/api/jobs/{kept['job_id']}/archive"
+    assert code(alice.client.get(f"{archive}?renditions=original")) == (403, "plan_forbids")
+    assert b"original" not in alice.client.get(archive).content
     until(lambda: httpx.get(link.json()["url"]).status_code, 404)
 
     admin.give_plan(name, "Premium")

@@ -1,4 +1,4 @@
-"""What the views beside the main way take and answer: feed, links, canvas, CSV."""
+"""What the views beside the main way take and answer: feed, links, canvas, CSV, archives."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from uploads.api.schema.components import (
     ref,
 )
 from uploads.api.schema.describe import Refusals, describe, operation, query
-from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, RECIPES, WEBHOOK
-from uploads.api.views import canvas, feed, links
+from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, NO_JOB, RECIPES, WEBHOOK
+from uploads.api.views import canvas, feed, jobs, links
 from uploads.api.views import csv as imgproc
 
 _ADDRESS: Shape = {"type": "string", "format": "uri"}
@@ -198,5 +198,29 @@ describe(
         "The CSV with its results",
         {(200, "text/csv"): TEXT},
         refusals={**_NO_REQUEST, 409: {"job_not_finished": "3 of 10 images are done; ask again."}},
+    ),
+)
+describe(
+    jobs.ArchiveView,
+    get=operation(
+        "jobs",
+        "A job's files as one ZIP",
+        {(200, "application/zip"): FILE},
+        description="Streamed, stored, with `manifest.json`; each of several renditions has its folder. "
+        "A file that can't be read breaks the connection off before `Content-Length` is reached.",
+        parameters=[
+            query(
+                "renditions",
+                {"type": "string", "examples": ["web,original"]},
+                "Names, comma-separated; without it all that the plan gives.",
+            ),
+            query("partial", {"enum": [0, 1], "default": 0}, "1: what an unfinished job has so far."),
+        ],
+        refusals={
+            **NO_JOB,
+            400: {"unknown_rendition": "There is no rendition `hero`; known are original, web."},
+            403: {"plan_forbids": "The plan Basic keeps no originals."},
+            409: {"job_unfinished": "The job is not finished; `partial=1` gives what is there."},
+        },
     ),
 )

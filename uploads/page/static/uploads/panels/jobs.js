@@ -105,11 +105,12 @@ class Row {
     this.look.setAttribute("aria-expanded", "false");
     this.again = element("button", { type: "button", className: "small", textContent: "Retry failed" });
     this.stop = element("button", { type: "button", className: "small", textContent: "Cancel" });
+    this.home = element("a", { className: "small", download: "", textContent: "Archive" });
     this.pictures = element("div", { className: "job-pictures", hidden: true });
     this.look.addEventListener("click", () => this.open(this.pictures.hidden));
     this.again.addEventListener("click", () => this.#ask("retry"));
     this.stop.addEventListener("click", () => this.#ask("cancel"));
-    const buttons = element("div", { className: "row" }, this.look, this.again, this.stop);
+    const buttons = element("div", { className: "row" }, this.look, this.again, this.stop, this.home);
     this.node = element("li", {}, this.title, " ", this.words, this.bar, buttons, this.pictures);
   }
 
@@ -122,6 +123,8 @@ class Row {
     this.bar.max = job.total || 1;
     this.bar.value = job.completed + job.failed + job.aborted;
     this.bar.hidden = Boolean(job.finished_at);
+    this.home.href = `/api/jobs/${job.id}/archive`;
+    this.home.hidden = !job.completed || !job.finished_at;
     this.again.hidden = !job.failed || !job.finished_at;
     this.stop.hidden = Boolean(job.finished_at);
     if (changed && !this.pictures.hidden) this.#list();

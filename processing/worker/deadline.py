@@ -30,8 +30,8 @@ def deadline(seconds: float) -> Iterator[None]:
     A busy machine is not the picture's fault: by the clock it has PATIENCE times as long, and
     then another try.
     A signal reaches Python only between two of its instructions. Code that never comes back from C is ended
-    with its whole process, two seconds later, by the kernel where it computes and by a watchdog that needs no
-    Python where it waits: the pool starts another process, and the lease brings the image back, counted.
+    with its whole process: by the kernel two seconds later where it computes, by a watchdog that needs no
+    Python ten seconds later where it waits. The pool starts another process, and the image comes back, counted.
     """
 
     over = False
@@ -50,7 +50,7 @@ def deadline(seconds: float) -> Iterator[None]:
     before = {number: signal.signal(number, give_up) for number in (signal.SIGPROF, signal.SIGALRM)}
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
-    faulthandler.dump_traceback_later(PATIENCE * seconds + _GRACE, exit=True, file=_STDERR)
+    faulthandler.dump_traceback_later(PATIENCE * (seconds + _GRACE), exit=True, file=_STDERR)
     try:
         with _processor_time(seconds + _GRACE):
             yield

@@ -69,7 +69,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def someone(stack: Stack, name: str) -> str:
     """An account that holds nothing yet."""
     code = (
-        "from uploads.models import Plan, User; "
+        "from processing.accounts.models import Plan, User; "
         f"User.objects.create_user({name!r}, plan=Plan.objects.get(name='Enterprise'))"
     )
     subprocess.run(

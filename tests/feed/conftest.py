@@ -19,7 +19,7 @@ MAKE_PEOPLE = """
 import json
 from django.contrib.auth.hashers import make_password
 from knox.models import AuthToken
-from uploads.models import Plan, User
+from processing.accounts.models import Plan, User
 plan = Plan.objects.get(name="Enterprise")
 password = make_password("correct horse")
 people = {}

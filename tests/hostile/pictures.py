@@ -114,11 +114,11 @@ def metadata_bombs() -> Iterator[Sent]:
     rows = bytes(192)
     for kind in ("zTXt", "iCCP"):
         data = png_file((8, 8), rows, chunks=((kind.encode(), bomb),))
-        yield Sent(f"PNG with 50 MB in {kind}", data, DAMAGED)
+        yield Sent(f"PNG with 50 MB in {kind}", data, DAMAGED | made("image/png"))
     yield Sent(
         "PNG with 50 MB in iTXt",
         png_file((8, 8), rows, chunks=((b"iTXt", b"name\0\1\0\0\0" + zeros(50 << 20)),)),
-        DAMAGED,
+        DAMAGED | made("image/png"),
     )
     yield Sent("JPEG with 60 MB of Exif in APP1", jpeg_with(app1(b"Exif\0\0" + bytes(65_000)) * 923), DAMAGED)
     yield Sent(

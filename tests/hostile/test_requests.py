@@ -237,7 +237,7 @@ HEADER_ROWS: dict[str, tuple[bytes, tuple[int, ...]]] = {
     "Accept: text/html": (b"Accept: text/html;q=1.5, */*;q=x", (200, 406)),
     "Accept of NUL": (b"Accept: \0\0\0", (200, 400, 406)),
     "Accept-Language: *": (b"Accept-Language: " + b"a-" * 3000, (200, 400)),
-    "X-Forwarded-For": (b"X-Forwarded-For: ' OR 1=1, ::::, 999.1.1.1", (200,)),
+    "X-Forwarded-For": (b"X-Forwarded-For: ' OR 1=1, ::::, 999.1.1.1", (200, 401)),
     "X-HTTP-Method-Override": (b"X-HTTP-Method-Override: DELETE", (200,)),
     "If-None-Match": (b'If-None-Match: "' + b"\\" * 300, (200,)),
     "Range": (b"Range: bytes=-1--9,9-1", (200, 416)),
@@ -373,7 +373,7 @@ def test_odd_numbers_are_refused(api: Api, path: str, text: str) -> None:
 
 def test_odd_states_and_numbers_of_events_are_refused(api: Api) -> None:
     job_id = api.multi([("a.jpg", PICTURE)]).json()["job_id"]
-    for query in ("since=-1", "since=99999999999", "wait=31", "since=NaN", "wait=%00"):
+    for query in ("since=-1", f"since={10**20}", "wait=31", "since=NaN", "wait=%00"):
         assert api.client.get(f"/api/jobs/{job_id}/events?{query}").status_code == 400
     for status in ("done", "' OR 1=1", "%00", "partial", "pending,failed"):
         assert api.client.get(f"/api/jobs/{job_id}/images?status={status}").status_code == 400

@@ -210,8 +210,8 @@ def test_it_leaves_signal_handlers_as_they_were(tmp_path: Path) -> None:
 KILLED_PARENT = """
     import os, signal, sys
     from pathlib import Path
-    from imageapi.children import Command
-    from imageapi.supervisor import Supervisor
+    from imageapi.up.subprocesses import Command
+    from imageapi.up.supervisor import Supervisor
     home = Path(sys.argv[1])
     polite = "print('deaf'); import time; time.sleep(600)"
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + polite

@@ -31,7 +31,7 @@ def deadline(seconds: float) -> Iterator[None]:
     then another try.
     A signal reaches Python only between two of its instructions. Code that never comes back from C is ended
     with its whole process: by the kernel two seconds later where it computes, by a watchdog that needs no
-    Python ten seconds later where it waits. The pool starts another process, and the image comes back, counted.
+    Python ten seconds later where it waits. The pool starts another process, and the image is tried again.
     """
 
     over = False

@@ -131,13 +131,19 @@ def lengthen_log(stack: Stack, job_id: str) -> None:
         """
         WITH longer AS (
             INSERT INTO processing_event
-                (job_id, seq, type, status, completed, failed, aborted, finished_at, images)
-            SELECT id, seq + n, 'job.progress', status, completed, failed, aborted, finished_at,
-                '["' || repeat('x', 100000) || '"]'
-            FROM processing_job, generate_series(1, 400) n WHERE id = %s::uuid
+                (job_id, seq, owner_id, position, type, status, completed, failed, aborted,
+                 finished_at, images)
+            SELECT job.id, job.seq + n, job.owner_id, log.position + n, 'job.progress', status, completed,
+                failed, aborted, finished_at, '["' || repeat('x', 100000) || '"]'
+            FROM processing_job job JOIN processing_accountlog log USING (owner_id), generate_series(1, 400) n
+            WHERE job.id = %s::uuid
+        ), further AS (
+            UPDATE processing_accountlog log SET position = position + 400
+            FROM processing_job job WHERE job.id = %s::uuid AND log.owner_id = job.owner_id
         )
         UPDATE processing_job SET seq = seq + 400 WHERE id = %s::uuid RETURNING 1
         """,
+        job_id,
         job_id,
         job_id,
     )

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from processing.models import Discard, Pulse
-from processing.plumbing.circuit_breaker import Fuse
+from processing.plumbing.circuit_breaker import CircuitBreaker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ _LEFT_BEHIND = timedelta(seconds=10)
 _PAUSE = timedelta(minutes=1)
 _MOST = 1000
 HOLD = "hold"  # the pulse whose time lies ahead while no file may go
-_fuse = Fuse(_PAUSE.total_seconds())
+_breaker = CircuitBreaker(_PAUSE.total_seconds())
 
 # Whoever takes rows puts them off for the others.
 _TAKE = """
@@ -70,7 +70,7 @@ def clear() -> int:
     if is_held() or not Pulse.objects.taken("discards", _PAUSE):
         return 0
     gone = _remove(list(Discard.objects.raw(_TAKE, {"pause": _PAUSE, "most": _MOST})))
-    if not _fuse.blown:
+    if not _breaker.open:
         Pulse.objects.leave("discards")
     return gone
 
@@ -82,13 +82,13 @@ def _remove(rows: Sequence[Discard]) -> int:
         return 0
     gone = []
     for row in rows:
-        if _fuse.blown:
+        if _breaker.open:
             break
         try:
             storages[row.store].delete(row.name)
         except OSError as error:
             logger.warning("%s is not removed yet, the sweeper tries again: %s", row, error)
-            _fuse.blow()
+            _breaker.trip()
         else:
             gone.append(row.id)
     Discard.objects.filter(id__in=gone).delete()

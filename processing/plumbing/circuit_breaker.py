@@ -6,16 +6,18 @@ import threading
 import time
 
 
-class Fuse:
+class CircuitBreaker:
+    """Open for `seconds` after each `trip`; while it is open nobody should try."""
+
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._blown_until = 0.0
+        self._open_until = 0.0
         self._lock = threading.Lock()
 
     @property
-    def blown(self) -> bool:
-        return time.monotonic() < self._blown_until
+    def open(self) -> bool:
+        return time.monotonic() < self._open_until
 
-    def blow(self) -> None:
+    def trip(self) -> None:
         with self._lock:
-            self._blown_until = time.monotonic() + self._seconds
+            self._open_until = time.monotonic() + self._seconds

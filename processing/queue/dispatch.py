@@ -14,7 +14,7 @@ import redis
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from processing.plumbing.circuit_breaker import Fuse
+from processing.plumbing.circuit_breaker import CircuitBreaker
 from processing.plumbing.redis_client import connect
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ QUEUES = UPKEEP, IMAGES, DERIVE, FETCH = "upkeep", "images", "derive", "fetch"
 WORK_TASK, FETCH_TASK = "work_images", "fetch_images"
 _RUNG_MS = 3000  # a bell that nobody has answered after this time may be lost
 
-_fuse = Fuse(5.0)  # a frozen broker must not hold every upload
+_breaker = CircuitBreaker(5.0)  # a frozen broker must not hold every upload
 
 
 @cache
@@ -45,13 +45,13 @@ def wake(task: str = WORK_TASK, queue: str = IMAGES, *, surely: bool = False) ->
 
     Call it after the commit of what there is to do.
     """
-    if _fuse.blown:
+    if _breaker.open:
         return
     try:
         unanswered = not _redis().set(_bell(task), 1, nx=not surely, px=_RUNG_MS)
     except redis.RedisError as error:
         if current_app.conf.broker_url.startswith("redis"):
-            _fuse.blow()
+            _breaker.trip()
             logger.warning("Redis does not answer; the sweeper will wake the workers: %s", error)
             return
         unanswered = False  # the bell hangs in Redis, the messages go elsewhere
@@ -69,7 +69,7 @@ def answered(task: str = WORK_TASK) -> None:
 
 def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str) -> bool:
     """Puts one message a chunk on the queue. False, after at most a few seconds, where the broker is away."""
-    if _fuse.blown:
+    if _breaker.open:
         return False
     try:
         with current_app.producer_or_acquire() as producer:
@@ -84,7 +84,7 @@ def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str) -> bool:
                     kwargsrepr="",
                 )
     except (OperationalError, OSError) as error:
-        _fuse.blow()
+        _breaker.trip()
         logger.warning("The broker does not answer; the sweeper will send these images: %s", error)
         return False
     return True
@@ -92,7 +92,7 @@ def send(messages: Iterable[list[uuid.UUID]], queue: str, *, task: str) -> bool:
 
 def ring(task: str, queue: str) -> None:
     """Wakes whoever sees to `task`. Only a hint: a task that is rung for finds its own work."""
-    if _fuse.blown:
+    if _breaker.open:
         return
     try:
         with current_app.producer_or_acquire() as producer:
@@ -100,5 +100,5 @@ def ring(task: str, queue: str) -> None:
                 task, queue=queue, producer=producer, retry=False, expires=60, argsrepr="", kwargsrepr=""
             )
     except (OperationalError, OSError) as error:
-        _fuse.blow()
+        _breaker.trip()
         logger.warning("The broker does not answer; beat will ring for %s: %s", task, error)

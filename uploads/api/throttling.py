@@ -17,7 +17,7 @@ import redis
 from rest_framework.throttling import BaseThrottle
 
 from processing.accounts.models import User
-from processing.plumbing.circuit_breaker import Fuse
+from processing.plumbing.circuit_breaker import CircuitBreaker
 from processing.plumbing.redis_client import connect
 from uploads.intake.refusals import Refused
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MINUTE = 60
-_fuse = Fuse(5.0)
+_breaker = CircuitBreaker(5.0)
 
 # Two counters, of this window and of the one before, weighted by how much of it still lies in the sliding
 # one. Redis' own clock: the web servers need not agree on the time. A refused request counts for nothing, so
@@ -132,12 +132,12 @@ def take_back(name: str) -> None:
 
 def count(name: str, limit: int, seconds: int = MINUTE) -> Rate | None:
     """Counts one more under `name` where `limit` a window of `seconds` admits it; None without Redis."""
-    if _fuse.blown:
+    if _breaker.open:
         return None
     try:
         admitted, current, previous, elapsed = _script(_ADMIT)(keys=[_key(name)], args=[seconds, limit])
     except redis.RedisError as error:
-        _fuse.blow()
+        _breaker.trip()
         logger.warning("Redis does not answer; no limits for a few seconds: %s", error)
         return None
     return Rate(bool(admitted), limit, current, previous, float(elapsed), seconds)

@@ -15,7 +15,7 @@ from processing.accounts.models import Plan, User
 from processing.files import discards, originals, storage
 from processing.ledger import Outcome, settle
 from processing.models import Discard, Image, Status
-from processing.plumbing.circuit_breaker import Fuse
+from processing.plumbing.circuit_breaker import CircuitBreaker
 from processing.upkeep import sweeper
 from tests.cast import held, person
 from tests.drawing import photo
@@ -147,11 +147,11 @@ def test_a_storage_that_hangs_is_asked_once_and_by_one_worker(monkeypatch: pytes
         asked.append(name)
         raise storage.StorageUnavailable(name)
 
-    monkeypatch.setattr(discards, "_fuse", Fuse(60.0))
+    monkeypatch.setattr(discards, "_breaker", CircuitBreaker(60.0))
     monkeypatch.setattr(storage.DurableFiles, "delete", hang)
     Discard.objects.bulk_create(Discard(store="originals", name=f"ab/{n}") for n in range(3000))
     assert [discards.clear() for _ in range(3)] == [0, 0, 0]
-    monkeypatch.setattr(discards, "_fuse", Fuse(60.0))
+    monkeypatch.setattr(discards, "_breaker", CircuitBreaker(60.0))
     assert discards.clear() == 0, "another process has it in hand, or had it lately"
     assert len(asked) == 1
     assert Discard.objects.filter(due_at__lte=timezone.now()).count() == 2000, "the rest waits for its turn"

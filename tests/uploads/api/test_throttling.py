@@ -13,7 +13,7 @@ from knox.models import AuthToken
 from pytest_django import Settings
 
 from processing.accounts.models import Plan, User
-from processing.plumbing.circuit_breaker import Fuse
+from processing.plumbing.circuit_breaker import CircuitBreaker
 from tests.cast import person
 from uploads.api import sign_in as signin
 from uploads.api import throttling
@@ -29,7 +29,7 @@ def name(servers: None) -> str:
 def no_redis(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nobody listens where Redis should be."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(throttling, "_fuse", Fuse(5.0))
+    monkeypatch.setattr(throttling, "_breaker", CircuitBreaker(5.0))
     throttling._client.cache_clear()
     throttling._script.cache_clear()
     yield

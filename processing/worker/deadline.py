@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
-import math
-import resource
 import signal
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -48,30 +45,20 @@ def deadline(seconds: float) -> Iterator[None]:
         raise ImageFailed("timeout", detail, permanent=worked)
 
     before = {number: signal.signal(number, give_up) for number in (signal.SIGPROF, signal.SIGALRM)}
+    # Its default ends the process. Not RLIMIT_CPU: that is absolute, and the kernel holds it against times
+    # sampled by ticks, which wander off from the clock a long-lived process can read of itself.
+    before[signal.SIGVTALRM] = signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds + _GRACE)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
     faulthandler.dump_traceback_later(PATIENCE * (seconds + _GRACE), exit=True, file=_STDERR)
     try:
-        with _processor_time(seconds + _GRACE):
-            yield
+        yield
     finally:
         over = True
         faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _processor_time(seconds: float) -> Iterator[None]:
-    """The kernel ends the process (SIGXCPU) that computes for longer in here."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    limit = math.ceil(time.process_time() + seconds)
-    if soft != resource.RLIM_INFINITY:
-        limit = min(limit, soft)
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

@@ -152,7 +152,7 @@ def test_after_a_kill_of_the_parent_the_same_home_starts_again(own_stack: Stack)
 def test_nothing_outlives_a_killed_parent_for_long(own_stack: Stack) -> None:
     own_stack.start()
     own_stack.kill()
-    own_stack.wait_gone(20)
+    own_stack.wait_gone(60)
     assert [process for process in own_stack.wait_gone(0) if is_alive(process)] == []
 
 

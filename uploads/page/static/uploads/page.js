@@ -136,9 +136,10 @@ const standby = new Standby("/api/events", { rang: () => fetchNews() });
 async function fetchNews() {
   standby.need(!live());
   try {
-    if (!wall.feed.link.open) await wall.feed.poll();
-    else if (!live()) await request("/healthz/live");
-    await jobs.catchUp({ all: !uploads.open });
+    // Side by side: a feed that is refused (too many requests) must not keep the uploads from being followed.
+    const feed = wall.feed.link.open ? live() || request("/healthz/live") : wall.feed.poll();
+    const [asked, caughtUp] = await Promise.allSettled([feed, jobs.catchUp({ all: !uploads.open })]);
+    if (asked.reason || caughtUp.reason) throw asked.reason ?? caughtUp.reason;
     if (!live()) sign(standby.open ? "streaming" : "polling");
   } catch {
     if (!live()) sign("offline");

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import random
 import re
+from pathlib import Path
 
 import httpx
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.test_page import MINUTE, drawn, pick, tiles
 from tests.drawing import photo
@@ -116,3 +119,52 @@ def test_pasted_pictures_go_up(page: Page) -> None:
     )
     expect(page.locator("#progress-count")).to_have_text("1 image done", timeout=MINUTE)
     expect(tiles(page)).to_have_count(1)
+
+
+def choose(page: Page, path: Path) -> None:
+    """A file of the disk: the same one has the same time again."""
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="Add images").click()
+    choosing.value.set_files(path)
+
+
+def test_a_large_file_goes_on_where_it_was_after_a_reload(
+    page: Page, api: httpx.Client, tmp_path: Path
+) -> None:
+    # Nothing of what cameras write behind a picture minds a decoder, and every byte counts.
+    whole = photo(3400, 640, 480) + random.Random(3400).randbytes(12_000_000)
+    large = tmp_path / "large.jpg"
+    large.write_bytes(whole)
+    offsets: list[int] = []
+
+    def cut(route: Route) -> None:
+        """Lets two pieces through, then the network is gone."""
+        offsets.append(int(route.request.headers["upload-offset"]))
+        if len(offsets) > 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(
+        "**/api/uploads/*", lambda route: cut(route) if route.request.method == "PATCH" else route.continue_()
+    )
+    choose(page, large)
+    expect(page.locator("#progress-note")).to_have_text(
+        "Waiting for the server; nothing is lost", timeout=MINUTE
+    )
+    sent = offsets[2]
+    assert 0 < sent < len(whole)
+    page.unroute_all()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(page.get_by_text("1 file had not been sent when the page was left")).to_be_visible()
+    resumed: list[int] = []
+    page.on(
+        "request",
+        lambda request: request.method == "PATCH" and resumed.append(int(request.headers["upload-offset"])),
+    )
+    choose(page, large)
+    expect(page.locator("#progress-count")).to_have_text("1 image done", timeout=MINUTE)
+    assert resumed[0] == sent, "nothing that was there is sent again"
+    (image,) = (one for one in api.get("/api/list").json() if one["name"] == "large.jpg")
+    assert image["checksum"] == f"sha256:{hashlib.sha256(whole).hexdigest()}"

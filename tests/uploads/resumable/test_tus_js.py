@@ -88,7 +88,7 @@ def test_the_pages_own_module_goes_on_after_a_reload(stack: Stack, api: Api, tmp
     path = tmp_path / "a.jpg"
     path.write_bytes(photo(32, 640, 480) + random.Random(32).randbytes(500_000))
     given = {
-        "module": str(ROOT / "uploads/page/static/uploads/resumable.js"),
+        "module": str(ROOT / "uploads/page/static/uploads/sending/resumable.js"),
         "endpoint": f"{stack.url}/api/uploads",
         "token": stack.token,
         "path": str(path),

@@ -1,10 +1,12 @@
 /**
  * The queue of files on their way to the server: small requests, a few at a time, each with its own
- * Idempotency-Key, so that one whose answer was lost is sent again without harm. No DOM in here.
+ * Idempotency-Key, so that one whose answer was lost is sent again without harm. A large file goes in pieces
+ * instead, and goes on where it was. No DOM in here.
  */
 
 import { Problem, at, csrf, delay, pause, problemOf, randomKey } from "../shared/api.js";
 import { refusalText } from "../shared/words.js";
+import { LARGE, sendResumable } from "./resumable.js";
 
 const MOST_FILES = 16;
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -81,7 +83,9 @@ export class UploadQueue {
 
   async #fly() {
     try {
-      for (let chunk = this.#take(); chunk.length; chunk = this.#take()) await this.#deliver(chunk);
+      for (let chunk = this.#take(); chunk.length; chunk = this.#take()) {
+        await (chunk[0].size > LARGE ? this.#deliverInPieces(chunk[0]) : this.#deliver(chunk));
+      }
     } finally {
       this.flying -= 1;
     }
@@ -92,10 +96,11 @@ export class UploadQueue {
     let bytes = 0;
     while (this.next < this.waiting.length && chunk.length < this.mostFiles) {
       const item = this.waiting[this.next];
-      if (chunk.length && bytes + item.size > MOST_BYTES) break;
+      if (chunk.length && (bytes + item.size > MOST_BYTES || item.size > LARGE)) break;
       bytes += item.size;
       chunk.push(item);
       this.next += 1;
+      if (item.size > LARGE) break;
     }
     if (this.next === this.waiting.length) {
       this.waiting = [];
@@ -136,10 +141,29 @@ export class UploadQueue {
     }
   }
 
+  async #deliverInPieces(item) {
+    this.#move(item, "sending");
+    try {
+      const { job, image } = await sendResumable(item.file, {
+        endpoint: at("/api/uploads"),
+        headers: csrf,
+        progress: (sent) => this.#move(item, "sending", { sent, reason: "" }),
+        held: (problem) => this.#move(item, "sending", { reason: waitingFor(problem) }),
+        pause,
+      });
+      this.#move(item, "processing", { sent: item.size, reason: "", image, job });
+      this.accepted(job, [item]);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.status === 401) location.reload();
+      if ((await this.#readable([item])).length) this.#refused([item], problem);
+    }
+  }
+
   #rewind(chunk, problem) {
     for (const item of chunk) {
       item.sent = 0;
-      item.reason = problem.status ? problem.message : "Waiting for the server";
+      item.reason = waitingFor(problem);
       this.changed(item);
     }
   }
@@ -224,4 +248,8 @@ export class UploadQueue {
     Object.assign(item, more, { state });
     this.changed(item);
   }
+}
+
+function waitingFor(problem) {
+  return problem.status ? problem.message : "Waiting for the server";
 }

@@ -53,6 +53,21 @@ WHERE i.status = 'completed' AND i.deleted_at IS NULL AND color ->> 'hue' IS NOT
 ON CONFLICT DO NOTHING
 """
 
+# The same for the cells of their colours (processing.news.colors).
+_INDEX_CELLS = """
+INSERT INTO processing_imagecell (owner_id, cell, image_id)
+SELECT i.owner_id, processing_color_cell(color ->> 'hex'), i.id
+FROM {images} i, jsonb_array_elements(i.colors) color
+WHERE i.status = 'completed' AND i.deleted_at IS NULL
+ON CONFLICT DO NOTHING
+"""
+
+_BACK_IN_THE_FEED = f"""
+WITH back AS (SELECT * FROM processing_image WHERE id = ANY(%s::uuid[])),
+hues AS ({_INDEX_HUES.format(images="back")})
+{_INDEX_CELLS.format(images="back")}
+"""  # noqa: S608  (both are ours)
+
 # The lease is the fence: a worker that lost it, and comes back late, changes nothing. Twins are the images of
 # the same bytes that waited for this one; one that wants other renditions goes to a worker itself.
 _SETTLE = f"""
@@ -78,7 +93,8 @@ WITH v AS (
     RETURNING i.*
 ), changed AS (
     SELECT * FROM settled UNION ALL SELECT * FROM twins
-), hues AS ({_INDEX_HUES.format(images="changed")})
+), hues AS ({_INDEX_HUES.format(images="changed")}
+), cells AS ({_INDEX_CELLS.format(images="changed")})
 SELECT * FROM changed
 """  # noqa: S608  (both are ours)
 
@@ -145,11 +161,10 @@ def settle(outcomes: Sequence[Outcome]) -> list[Image]:
     return changed
 
 
-def index_hues(image_ids: Sequence[uuid.UUID]) -> None:
-    """Enters the hues of images that come back into the feed."""
+def index_colors(image_ids: Sequence[uuid.UUID]) -> None:
+    """Enters the hues and colours of images that come back into the feed."""
     with connection.cursor() as cursor:
-        images = "(SELECT * FROM processing_image WHERE id = ANY(%s::uuid[]))"
-        cursor.execute(_INDEX_HUES.format(images=images), [list(map(str, image_ids))])
+        cursor.execute(_BACK_IN_THE_FEED, [list(map(str, image_ids))])
 
 
 def record(changed: Iterable[Image], *, undone: bool = False, closes: uuid.UUID | None = None) -> None:

@@ -17,7 +17,7 @@ from uuid import UUID
 from processing.accounts.models import plan_of
 from processing.jobs import deletion
 from processing.models import Image
-from processing.news import feed
+from processing.news import colors, feed
 from processing.news.feed import Near
 from processing.news.representations import image_shape
 from processing.plumbing.reader import Reader, reader
@@ -41,10 +41,13 @@ News = Shown | UUID  # a UUID: that image is gone
 
 
 class FeedSocket(Socket):
-    """`/ws/feed/?hue=&tolerance=`: 20 images, then 10 for each `set_hue` and `more`, and all news between."""
+    """`/ws/feed/?hue=&tolerance=`: 20 images, then 10 for each turn and `more`, and all news between.
+
+    A turn is `set_hue`, or `set_colors` with 1 to 5 colours and their distance in OKLab.
+    """
 
     async def admitted(self, owner_id: int) -> None:
-        self._near, self._mask = Near(hue=0), 0
+        self._near = Near(hue=0)
         self._last = feed.NEWEST
         self._sent: OrderedDict[UUID, None] = OrderedDict()
         # Images told live although they are older than the last page's last: later pages leave them out.
@@ -64,6 +67,8 @@ class FeedSocket(Socket):
         match frame["type"]:
             case "set_hue":
                 await self._set_hue(frame)
+            case "set_colors":
+                await self._set_colors(frame)
             case "more":
                 await self._send_page(_MORE)
             case "delete":
@@ -79,8 +84,16 @@ class FeedSocket(Socket):
         else:
             await self._turn_to(near, _MORE)
 
+    async def _set_colors(self, frame: dict[str, Any]) -> None:
+        try:
+            near = _colors_of_frame(frame)
+        except ValueError as error:
+            await self.complain("invalid", str(error))
+        else:
+            await self._turn_to(near, _MORE)
+
     async def _turn_to(self, near: Near, count: int) -> None:
-        self._near, self._mask, self._last = near, near.mask, feed.NEWEST
+        self._near, self._last = near, feed.NEWEST
         self._sent.clear()
         self._ahead.clear()
         await self._send_page(count)
@@ -101,6 +114,7 @@ class FeedSocket(Socket):
                 "type": "feed.images",
                 "hue": self._near.hue,
                 "tolerance": self._near.tolerance,
+                **_colors_shown(self._near),
                 "images": [image_shape(image, plan) for image in images],
                 "end": end,
             }
@@ -143,7 +157,7 @@ class FeedSocket(Socket):
 
     async def on_restored(self, images: Sequence[Shown]) -> None:
         for image in images:
-            if image.hues & self._mask or self._mask == -1:
+            if self._near.takes(image.hues, image.colors):
                 await self._hear(image)
 
     async def on_removed(self, images: Sequence[UUID]) -> None:
@@ -195,6 +209,25 @@ def _near_of_frame(frame: dict[str, Any]) -> Near:
     if not _is_whole(tolerance, feed.MOST_TOLERANCE):
         raise ValueError("`tolerance` is a whole number from 0 to 180.")
     return Near(hue, tolerance)
+
+
+def _colors_of_frame(frame: dict[str, Any]) -> Near:
+    """Raises ValueError with a sentence for the client."""
+    asked, distance = frame.get("colors"), frame.get("distance", colors.DEFAULT_DISTANCE)
+    if not isinstance(asked, list) or not 1 <= len(asked) <= colors.MOST_COLORS:
+        raise ValueError(f"`colors` is a list of 1 to {colors.MOST_COLORS} colours such as #ff8800.")
+    found = tuple(filter(None, map(colors.parse, asked)))
+    if len(found) < len(asked):
+        raise ValueError("Each of `colors` is six hexadecimal digits such as #ff8800.")
+    if isinstance(distance, bool) or not isinstance(distance, (int, float)):
+        raise ValueError(f"`distance` is a number from 0 to {colors.MOST_DISTANCE}.")
+    if not 0 <= distance <= colors.MOST_DISTANCE:
+        raise ValueError(f"`distance` is a number from 0 to {colors.MOST_DISTANCE}.")
+    return Near(colors=found, distance=float(distance))
+
+
+def _colors_shown(near: Near) -> dict[str, Any]:
+    return {"colors": list(near.colors), "distance": near.distance} if near.colors else {}
 
 
 def _is_whole(value: object, most: int) -> bool:

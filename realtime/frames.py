@@ -10,12 +10,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from processing.accounts.models import plan_of
 from processing.models import AccountLog, Event, Image, Job, Status
-from processing.news import feed
+from processing.news import colors, feed
 from processing.news.logs import Log
 from processing.news.representations import ImageShape, image_shape, job_shape
 
@@ -32,12 +33,15 @@ class Shown:
 
     id: UUID
     hues: int
+    # Its dominant colours in OKLab, (n, 3).
+    colors: np.ndarray
     frame: str
 
     @classmethod
     def of(cls, image: ImageShape) -> Shown:
         hues = feed.bits([color["hue"] for color in image["colors"] if color["hue"] is not None])
-        return cls(UUID(image["id"]), hues, json.dumps({"type": "feed.added", "image": image}))
+        places = colors.places([color["hex"] for color in image["colors"]])
+        return cls(UUID(image["id"]), hues, places, json.dumps({"type": "feed.added", "image": image}))
 
 
 @dataclass(frozen=True)

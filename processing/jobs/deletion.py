@@ -14,8 +14,8 @@ from django.utils import timezone
 from processing.accounts import quota
 from processing.files import link_permits, storage
 from processing.files.discards import discard
-from processing.ledger import index_hues
-from processing.models import UNFINISHED, Image, ImageHue, ImageQuerySet, Job
+from processing.ledger import index_colors
+from processing.models import UNFINISHED, Image, ImageQuerySet, Job
 from processing.news.push import announce_removed, announce_restored
 from processing.webhooks.events import IMAGE_DELETED, IMAGE_RESTORED
 from processing.webhooks.outbox import images_moved
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _ROUND = 500
 
 
+_OUT_OF_THE_FEED = """
+WITH hues AS (DELETE FROM processing_imagehue WHERE image_id = ANY(%s::uuid[]))
+DELETE FROM processing_imagecell WHERE image_id = ANY(%s::uuid[])
+"""
 # The first of several images of the same bytes is the one the others name: one that is deleted hands that on.
 _HAND_ON = """
 WITH heir AS (
@@ -71,7 +75,7 @@ def _delete(image_ids: Sequence[uuid.UUID]) -> int:
         Image.objects.filter(id__in=ids).update(deleted_at=timezone.now())
         with connection.cursor() as cursor:
             cursor.execute(_HAND_ON, [list(map(str, ids))])
-        ImageHue.objects.filter(image__in=image_ids).delete()
+            cursor.execute(_OUT_OF_THE_FEED, [list(map(str, image_ids))] * 2)
         link_permits.revoke(image_ids)
         images_moved(IMAGE_DELETED, ids, by_owner)
         transaction.on_commit(lambda: _announce(announce_removed, by_owner))
@@ -83,7 +87,7 @@ def _restore(image_ids: Sequence[uuid.UUID]) -> int:
         by_owner = _by_owner(_locked(image_ids))
         ids = [image_id for some in by_owner.values() for image_id in some]
         Image.objects.filter(id__in=ids).update(deleted_at=None)
-        index_hues(ids)
+        index_colors(ids)
         images_moved(IMAGE_RESTORED, ids, by_owner)
         transaction.on_commit(lambda: _announce(announce_restored, by_owner))
     return len(ids)

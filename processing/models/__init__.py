@@ -5,7 +5,7 @@ from __future__ import annotations
 from processing.accounts.models import Plan, StoredRecipe, User
 from processing.models.derivations import Derivation
 from processing.models.events import AccountLog, Event, EventQuerySet
-from processing.models.images import Image, ImageHue, ImageQuerySet
+from processing.models.images import Image, ImageCell, ImageHue, ImageQuerySet
 from processing.models.jobs import Job
 from processing.models.sources import Source
 from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, Queue, Status, Waits
@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "EventQuerySet",
     "Image",
+    "ImageCell",
     "ImageHue",
     "ImageQuerySet",
     "Job",

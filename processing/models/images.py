@@ -165,3 +165,15 @@ class ImageHue(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
     hue = models.SmallIntegerField()
     image = models.ForeignKey(Image, models.CASCADE, related_name="+")
+
+
+class ImageCell(models.Model):
+    """One OKLab cell that a dominant colour of a completed image lies in: behind the feed by colours.
+
+    As with hues the key is the index; images that are deleted have none.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "cell", "image_id")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    cell = models.SmallIntegerField()
+    image = models.ForeignKey(Image, models.CASCADE, related_name="+")

@@ -28,6 +28,7 @@ _MAYBE_TIME: Shape = {**TIME, "type": ["string", "null"]}
 _FOUR_BY_FOUR = (
     "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAFElEQVR4nGP8//8/AwwwMSAB3BwAlm4DBfIlvvkAAAAASUVORK5CYII="
 )
+_HEX = "^#?[0-9A-Fa-f]{6}$"
 _SIDE: Shape = {"type": "integer", "minimum": 1, "maximum": 4096}
 
 COMPONENTS.update(
@@ -94,11 +95,21 @@ describe(
     feed.FeedView,
     get=operation(
         "feed",
-        "Completed images by hue, newest first",
+        "Completed images by hue and colours, newest first",
         {200: "Feed"},
         parameters=[
             _number("hue", 0, 359, "Degrees; left out: all images."),
             _number("tolerance", 0, 180, "Degrees to either side, round the circle.", default=10),
+            query(
+                "color",
+                {"type": "array", "items": {"type": "string", "pattern": _HEX}, "maxItems": 5},
+                "`RRGGBB`, once for each colour that an image has to have; with a hue as well, both hold.",
+            ),
+            query(
+                "distance",
+                {"type": "number", "minimum": 0, "maximum": 0.5, "default": 0.1},
+                "How near a dominant colour is to each `color`, in OKLab.",
+            ),
             _number("limit", 1, 100, "Images of a page.", default=20),
             query("cursor", {"type": "string"}, "`next` of the page before."),
         ],

@@ -1,0 +1,199 @@
+"""The feed by colours: what is found, and told live, is what has each colour asked for, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+
+from processing.imaging.oklab import oklab
+from processing.news import colors
+from tests.feed.people import Person
+
+_serial = itertools.count()
+STRIPES = [
+    ["#ffffff"],
+    ["#000000"],
+    ["#808080"],
+    ["#ff8800"],
+    ["#ff8800", "#1144cc"],
+    ["#1144cc", "#ffffff"],
+    ["#fe8a04", "#1040d0", "#101010"],
+    ["#00aa44", "#eeeeee"],
+    ["#cc0044", "#ffdd00", "#224422", "#f8f8f8"],
+]
+QUESTIONS: list[tuple[list[str], float]] = [
+    (["ffffff"], 0.1),
+    (["000000"], 0.1),
+    (["808080"], 0.02),
+    (["ff8800", "1144cc"], 0.05),
+    (["ff8800", "1144cc", "000000"], 0.25),
+    (["cc0044", "ffdd00", "224422", "f8f8f8", "eeeeee"], 0.1),
+    (["00aa44"], 0.5),
+    (["123456"], 0),
+]
+
+
+def striped(wanted: list[str]) -> bytes:
+    """A PNG of upright stripes of these colours, unlike every other one made here."""
+    image = Image.new("RGB", (80, 40))
+    draw = ImageDraw.Draw(image)
+    width = 80 // len(wanted)
+    for index, color in enumerate(wanted):
+        draw.rectangle((index * width, 0, 80, 40), fill=color)
+    out, info = io.BytesIO(), PngInfo()
+    info.add_text("comment", str(next(_serial)))
+    image.save(out, "PNG", pnginfo=info)
+    return out.getvalue()
+
+
+def lab(color: str) -> list[float]:
+    """OKLab from sRGB, said again by Ottosson's formulas, a colour at a time."""
+    encoded = [value / 255 for value in bytes.fromhex(color.removeprefix("#"))]
+    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in encoded)
+    long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
+    medium = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
+    short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
+    return [
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    ]
+
+
+def matches(image: dict[str, Any], asked: list[str], distance: float) -> bool:
+    there = [lab(color["hex"]) for color in image["colors"]]
+    return all(any(math.dist(lab(color), place) <= distance for place in there) for color in asked)
+
+
+def ids(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [image["id"] for image in answer.json()["images"]]
+
+
+def test_its_cells_hold_whatever_is_near() -> None:
+    dice = np.random.default_rng(5)
+    points = dice.integers(0, 256, (4000, 3))
+    places = oklab(points.astype(float))
+    index = np.floor(places * 10 + 1e-12).astype(int)
+    numbers = np.minimum(index[:, 0], 9) * 100 + (index[:, 1] + 5) * 10 + index[:, 2] + 5
+    for red, green, blue in [(0, 0, 0), (255, 255, 255), *dice.integers(0, 256, (60, 3)).tolist()]:
+        color = f"#{red:02x}{green:02x}{blue:02x}"
+        for distance in (0.0, 0.03, 0.1, 0.5):
+            near = np.linalg.norm(places - lab(color), axis=1) <= distance
+            assert set(numbers[near]) <= set(colors.cells(color, distance)), (color, distance)
+
+
+def test_it_holds_what_the_contract_says_for_each_question(alice: Person, charlie: Person) -> None:
+    alice.upload(*map(striped, STRIPES))
+    charlie.upload(striped(["#ffffff"]))
+    everything = alice.everything()
+    dice = random.Random(7)
+    drawn = [
+        ([f"{dice.randrange(2**24):06x}" for _ in range(dice.randint(1, 3))], dice.choice([0.1, 0.2, 0.4]))
+        for _ in range(40)
+    ]
+    found = 0
+    for asked, distance in QUESTIONS + drawn:
+        wanted = [image["id"] for image in everything if matches(image, asked, distance)]
+        assert ids(alice.feed(color=asked, distance=distance, limit=100)) == wanted, (asked, distance)
+        found += bool(wanted)
+    assert found > 15
+    both = [image["id"] for image in everything if matches(image, ["ffffff"], 0.1)]
+    assert ids(alice.feed(color="FFFFFF")) == both, "a distance of 0.1 unless told"
+    blue = ids(alice.feed(color="ffffff", hue=225, tolerance=15))
+    assert blue
+    assert set(blue) < set(both), "with a hue as well, both hold"
+
+
+def test_pages_of_colours_neither_repeat_nor_skip(alice: Person) -> None:
+    made = alice.upload(*[striped(["#ff8800"] if n % 3 else ["#ff5500"]) for n in range(30)])
+    wanted = [image for n, image in enumerate(made) if n % 3][::-1]
+    seen: list[str] = []
+    cursor = None
+    while True:
+        answer = alice.feed(color="ff8800", distance=0.03, limit=3, **({"cursor": cursor} if cursor else {}))
+        seen += ids(answer)
+        cursor = answer.json()["next"]
+        if cursor is None:
+            break
+    assert seen == wanted
+
+
+def test_a_deleted_image_has_no_colours_until_it_is_restored(alice: Person) -> None:
+    one, two = alice.upload(striped(["#eeeeee"]), striped(["#eeeeee"]))
+    assert alice.http.delete(f"/api/images/{one}").status_code == 204
+    assert ids(alice.feed(color="eeeeee")) == [two]
+    assert alice.http.post(f"/api/images/{one}/restore").status_code == 200
+    assert ids(alice.feed(color="eeeeee")) == [two, one]
+
+
+@pytest.mark.parametrize(
+    ("query", "attr"),
+    [
+        ({"color": "red"}, "color"),
+        ({"color": "ff88"}, "color"),
+        ({"color": "ff8800 "}, "color"),
+        ({"color": ""}, "color"),
+        ({"color": ["ff8800"] * 6}, "color"),
+        ({"color": "ff8800", "distance": "0.51"}, "distance"),
+        ({"color": "ff8800", "distance": "-0.1"}, "distance"),
+        ({"color": "ff8800", "distance": "nan"}, "distance"),
+        ({"color": "ff8800", "distance": "1e-1"}, "distance"),
+        ({"distance": "٣"}, "distance"),
+    ],
+)
+def test_a_bad_question_is_named(alice: Person, query: dict[str, Any], attr: str) -> None:
+    answer = alice.feed(**query)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == attr
+
+
+async def test_set_colors_gives_a_page_and_then_what_matches_live(alice: Person) -> None:
+    white, both = alice.upload(striped(["#ffffff"]), striped(["#ffffff", "#000000"]))
+    async with await alice.socket("?hue=null") as feed:
+        await feed.page()
+        await feed.say(type="set_colors", colors=["#ffffff"])
+        page = await feed.page(anew=True)
+        assert (page["colors"], page["distance"], page["hue"]) == (["#ffffff"], 0.1, None)
+        assert [image["id"] for image in page["images"]] == [both, white]
+        await feed.say(type="set_colors", colors=["ffffff", "#000000"], distance=0.05)
+        page = await feed.page(anew=True)
+        assert [image["id"] for image in page["images"]] == [both]
+        _other, second = alice.send(striped(["#ffffff"]), striped(["#000000", "#fefefe"]))
+        added = await feed.hear("feed.added")
+        assert (added["type"], added["image"]["id"]) == ("feed.added", second)
+        await feed.say(type="set_hue", hue=10)
+        page = await feed.page(anew=True)
+        assert (page["type"], page["hue"]) == ("feed.images", 10)
+        assert "colors" not in page
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "set_colors"},
+        {"type": "set_colors", "colors": []},
+        {"type": "set_colors", "colors": "#ffffff"},
+        {"type": "set_colors", "colors": ["#fff"]},
+        {"type": "set_colors", "colors": [7]},
+        {"type": "set_colors", "colors": ["#ffffff"] * 6},
+        {"type": "set_colors", "colors": ["#ffffff"], "distance": 0.6},
+        {"type": "set_colors", "colors": ["#ffffff"], "distance": True},
+        {"type": "set_colors", "colors": ["#ffffff"], "distance": "0.1"},
+    ],
+)
+async def test_bad_colours_are_answered_and_the_socket_lives_on(alice: Person, frame: dict[str, Any]) -> None:
+    async with await alice.socket() as feed:
+        await feed.page()
+        await feed.say(**frame)
+        assert (await feed.hear("error"))["code"] == "invalid"
+        await feed.say(type="set_colors", colors=["#ffffff"])
+        assert "colors" in await feed.page(anew=True)

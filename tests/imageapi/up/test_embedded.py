@@ -143,7 +143,10 @@ def test_redis_has_the_settings_of_the_service(running: Path, setting: str, valu
 def test_neither_listens_on_a_network(running: Path) -> None:
     for name in ("postgres", "redis"):
         server = psutil.Process(int(_recorded(running / "run" / f"{name}.json")))
-        assert [c for p in (server, *server.children()) for c in p.net_connections("inet")] == []
+        assert server.net_connections("inet") == []
+        for child in server.children():
+            with suppress(psutil.NoSuchProcess):  # PostgreSQL's vacuum workers come and go
+                assert child.net_connections("inet") == []
 
 
 def _recorded(record: Path) -> str:

@@ -41,6 +41,8 @@ class Outcome:
     error_detail: str = ""
     colors: list[dict[str, Any]] = field(default_factory=list)
     placeholder: str = ""
+    phash: int | None = None
+    near_duplicate_of: uuid.UUID | None = None
     renditions: list[dict[str, Any]] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
 
@@ -69,28 +71,35 @@ hues AS ({_INDEX_HUES.format(images="back")})
 """  # noqa: S608  (both are ours)
 
 # The lease is the fence: a worker that lost it, and comes back late, changes nothing. Twins are the images of
-# the same bytes that waited for this one; one that wants other renditions goes to a worker itself.
+# the same bytes that waited for this one; one that wants other renditions, or is to be judged by its looks,
+# goes to a worker itself.
 _SETTLE = f"""
 WITH v AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS v(
         id uuid, lease bigint, status text, error_code text, error_detail text,
-        colors jsonb, placeholder text, renditions jsonb, losses jsonb)
+        colors jsonb, placeholder text, phash bigint, near_duplicate_of uuid, renditions jsonb, losses jsonb)
 ), settled AS (
     UPDATE processing_image i
     SET status = v.status, error_code = v.error_code, error_detail = v.error_detail, colors = v.colors,
-        placeholder = v.placeholder, renditions = v.renditions, losses = v.losses,
+        placeholder = v.placeholder, phash = v.phash,
+        near_duplicate_of_id = v.near_duplicate_of, renditions = v.renditions, losses = v.losses,
         attempt = i.attempt + 1, lease_until = NULL, finished_at = now()
     FROM v WHERE i.id = v.id AND i.lease = v.lease AND i.status = 'processing'
     RETURNING i.*
 ), twins AS (
     UPDATE processing_image i
     SET status = s.status, error_code = s.error_code, error_detail = s.error_detail, colors = s.colors,
-        placeholder = s.placeholder, renditions = s.renditions, losses = s.losses,
+        placeholder = s.placeholder, phash = s.phash, renditions = s.renditions, losses = s.losses,
         waits = '', lease_until = NULL, finished_at = now()
     FROM settled s JOIN processing_job done ON done.id = s.job_id
     WHERE i.key = s.key AND i.id <> s.id AND i.status = 'pending' AND i.waits <> 'turn'
       AND done.recipe = (SELECT recipe FROM processing_job own WHERE own.id = i.job_id)
+      AND i.near_duplicates = 'allow' AND s.error_code <> 'near_duplicate'
     RETURNING i.*
+), judged AS (
+    UPDATE processing_image i SET waits = '' FROM settled s
+    WHERE i.key = s.key AND i.id <> s.id AND i.status = 'pending' AND i.waits = 'twin'
+      AND (i.near_duplicates <> 'allow' OR s.error_code = 'near_duplicate')
 ), changed AS (
     SELECT * FROM settled UNION ALL SELECT * FROM twins
 ), hues AS ({_INDEX_HUES.format(images="changed")}
@@ -151,7 +160,7 @@ def settle(outcomes: Sequence[Outcome]) -> list[Image]:
     """Writes what became of claimed images; returns those that changed, twins included."""
     if not outcomes:
         return []
-    document = json.dumps([{**asdict(outcome), "id": str(outcome.id)} for outcome in outcomes])
+    document = json.dumps([asdict(outcome) for outcome in outcomes], default=str)
     with transaction.atomic():
         changed = list(Image.objects.raw(_SETTLE, [document]))
         # Only once the rows that name the renditions are committed; the sweeper does it where this fails.

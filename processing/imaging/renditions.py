@@ -11,6 +11,7 @@ from PIL import Image
 from processing.imaging import animation
 from processing.imaging.attention import focus_of
 from processing.imaging.encoders import ENCODERS, Timing, chosen
+from processing.imaging.likeness import perceptual_hash
 from processing.imaging.palette import Color, dominant_colors
 from processing.imaging.pixels.color_profile import to_srgb
 from processing.imaging.pixels.declared_colors import declared_profile
@@ -53,11 +54,15 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """`placeholder` is a base64 ThumbHash; `losses` are of animation, alpha, depth, gamut, in that order."""
+    """`placeholder` is a base64 ThumbHash; `phash` 64 bits, None for a flat picture.
+
+    `losses` are of animation, alpha, depth, gamut, in that order.
+    """
 
     renditions: tuple[Rendition, ...]
     colors: tuple[Color, ...]
     placeholder: str
+    phash: int | None
     losses: tuple[str, ...]
 
 
@@ -101,7 +106,11 @@ def make(
         targets = _targets(found, recipes, picture, sample, focal_point)
         renditions = _encoded(targets, picture, pyramid, found)
         return Made(
-            renditions, dominant_colors(sample), thumbhash(sample), _losses(found, picture, renditions)
+            renditions,
+            dominant_colors(sample),
+            thumbhash(sample),
+            perceptual_hash(sample),
+            _losses(found, picture, renditions),
         )
 
 

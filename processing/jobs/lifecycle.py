@@ -13,7 +13,7 @@ from processing.jobs import batches, derivations
 from processing.jobs.begin import begin
 from processing.jobs.recipes import load, marks
 from processing.ledger import record
-from processing.models import UNFINISHED, Image, Job, Queue, Status, Waits
+from processing.models import UNFINISHED, Image, Job, NearDuplicates, Queue, Status, Waits
 from processing.plumbing.bulk_insert import insert
 from processing.plumbing.uuid7 import uuid7
 from processing.queue import canvas_turns
@@ -49,6 +49,7 @@ def submit(
     *,
     webhook_url: str = "",
     keeps_originals: bool = True,
+    near_duplicates: str = NearDuplicates.ALLOW,
 ) -> tuple[Job, list[Image]]:
     """Writes a job with its images, in two INSERTs, and tells the workers once that is committed.
 
@@ -58,7 +59,10 @@ def submit(
     (`keeps_originals=False`) go once their renditions are safe.
     """
     job = begin(owner_id, kind, recipes, len(files), webhook_url=webhook_url)
-    return job, _add(job, files, at=job.created_at, keeps_originals=keeps_originals)
+    images = _with_twins(job, files, at=job.created_at, keeps_originals=keeps_originals)
+    for image in images:
+        image.near_duplicates = near_duplicates
+    return job, _add(images)
 
 
 def join(
@@ -76,11 +80,10 @@ def join(
     job.total += len(files)
     Job.objects.filter(id=job.id).update(total=job.total, updated_at=Now())
     placed = [replace(file, index=first + place) for place, file in enumerate(files)]
-    return job, _add(job, placed, at=timezone.now(), keeps_originals=keeps_originals)
+    return job, _add(_with_twins(job, placed, at=timezone.now(), keeps_originals=keeps_originals))
 
 
-def _add(job: Job, files: Sequence[NewImage], *, at: datetime, keeps_originals: bool) -> list[Image]:
-    images = _with_twins(job, files, at=at, keeps_originals=keeps_originals)
+def _add(images: list[Image]) -> list[Image]:
     insert(images)
     transaction.on_commit(wake)
     return images

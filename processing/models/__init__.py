@@ -8,7 +8,7 @@ from processing.models.events import AccountLog, Event, EventQuerySet
 from processing.models.images import Image, ImageCell, ImageHue, ImageQuerySet
 from processing.models.jobs import Job
 from processing.models.sources import Source
-from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, Queue, Status, Waits
+from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, NearDuplicates, Queue, Status, Waits
 from processing.models.upkeep import Discard, Pulse, QueueState, Share
 from processing.models.uploads import ResumableUpload
 from processing.models.webhooks import Delivery, Endpoint, SigningSecret
@@ -28,6 +28,7 @@ __all__ = [
     "ImageHue",
     "ImageQuerySet",
     "Job",
+    "NearDuplicates",
     "Plan",
     "Pulse",
     "Queue",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from processing.models.jobs import Job
 from processing.models.leased import Leased
-from processing.models.statuses import Queue, Waits
+from processing.models.statuses import NearDuplicates, Queue, Waits
 from processing.plumbing.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ ORDER BY has_original, id DESC
 
 # The column is PostgreSQL's alone (migration 0010): as a field it would be read with every row.
 _NAMED = "processing_image.words @@ processing_name_query(%(expressions)s)"
+
+
+# Bands of the perceptual hash, each an index (migration 0012): where two hashes differ in at most 4n + 3 bits
+# one of their bands differs in at most n.
+BANDS = ("(phash >> 48) & 65535", "(phash >> 32) & 65535", "(phash >> 16) & 65535", "phash & 65535")
+
+
+def signed(phash: int) -> int:
+    """64 bits as PostgreSQL's bigint has them."""
+    return phash - 2**64 if phash >= 2**63 else phash
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
@@ -95,12 +105,20 @@ class Image(Leased):
     )
     duplicate_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="twins")
 
+    near_duplicates = models.CharField(
+        max_length=6, choices=NearDuplicates, default=NearDuplicates.ALLOW, help_text="As its upload asked."
+    )
+    near_duplicate_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+
     queue = models.PositiveSmallIntegerField(choices=Queue, default=Queue.BULK)
     waits = models.CharField(max_length=5, choices=Waits, blank=True, default="")
     alone = models.BooleanField(default=False, help_text="It may have ended a worker: it shares no chunk.")
 
     colors = models.JSONField(default=list, blank=True)
     placeholder = models.CharField(max_length=64, blank=True, default="")
+    phash = models.BigIntegerField(
+        null=True, blank=True, help_text="The perceptual hash, 64 bits with a sign; none for flat pictures."
+    )
     renditions = models.JSONField(default=list, blank=True)
     losses = models.JSONField(default=list, blank=True)
     focal_x = models.FloatField(null=True, blank=True, help_text="0 to 1, from the left, as shown.")
@@ -140,6 +158,11 @@ class Image(Leased):
     def rendition_marks(self) -> set[str]:
         """Which versions of which recipes it has (processing.jobs.recipes.marks)."""
         return {f"{rendition['name']}@{rendition['version']}" for rendition in self.renditions}
+
+    @property
+    def phash_hex(self) -> str | None:
+        """16 hex digits."""
+        return None if self.phash is None else f"{self.phash % 2**64:016x}"
 
     @property
     def focal_point(self) -> tuple[float, float] | None:

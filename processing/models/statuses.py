@@ -28,6 +28,14 @@ class Queue(models.IntegerChoices):
     FETCH = 2, "fetch"
 
 
+class NearDuplicates(models.TextChoices):
+    """What becomes of an image that looks like one that the account has already."""
+
+    ALLOW = "allow"
+    MARK = "mark"  # it says which one
+    REJECT = "reject"  # it fails
+
+
 class Waits(models.TextChoices):
     """What a pending image waits for; without any of these, for a worker that makes its pixels."""
 

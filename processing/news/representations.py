@@ -66,11 +66,13 @@ class ImageShape(TypedDict):
     error: ErrorShape | None
     colors: list[ColorShape]
     placeholder: str
+    phash: str | None
     focal_point: PointShape | None
     renditions: list[RenditionShape]
     picture: PictureShape | None
     original_url: str | None
     duplicate_of: str | None
+    near_duplicate_of: str | None
     losses: list[str]
 
 
@@ -120,11 +122,13 @@ def image_shape(image: Image, plan: Gives | None = None) -> ImageShape:
         "error": error_shape(image.error_code, image.error_detail),
         "colors": image.colors,
         "placeholder": image.placeholder,
+        "phash": image.phash_hex,
         "focal_point": {"x": point[0], "y": point[1]} if point else None,
         "renditions": renditions,
         "picture": picture_shape(image.width, image.height, renditions),
         "original_url": below_prefix(f"/api/images/{image.id}/original") if original else None,
         "duplicate_of": str(image.duplicate_of_id) if image.duplicate_of_id else None,
+        "near_duplicate_of": str(image.near_duplicate_of_id) if image.near_duplicate_of_id else None,
         "losses": image.losses,
     }
     return shape if plan is None else as_given(shape, plan)

@@ -101,7 +101,7 @@ BEGIN
             RETURN QUERY
                 SELECT i, j.recipe, j.canvas, j.kind::text, j.request_id::text,
                        CASE WHEN f.id IS NOT NULL THEN jsonb_build_object(
-                           'colors', f.colors, 'placeholder', f.placeholder,
+                           'colors', f.colors, 'placeholder', f.placeholder, 'phash', f.phash,
                            'renditions', f.renditions, 'losses', f.losses) END,
                        waiting.images > got.images OR account.accounts > 1
                 FROM processing_image i JOIN processing_job j ON j.id = i.job_id

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from processing.files import storage
 from processing.imaging import ImageFailed
@@ -20,12 +20,14 @@ from processing.jobs import canvases
 from processing.jobs.recipes import focal_of, load, marks, marks_of
 from processing.ledger import Outcome, settle
 from processing.models import Status
+from processing.models.images import signed
 from processing.queue import canvas_turns, in_hand
 from processing.queue.claims import Chunk, Claim, claim
 from processing.queue.dispatch import answered, wake
 from processing.queue.leases import Heartbeat, release
 from processing.worker import timing
 from processing.worker.deadline import deadline
+from processing.worker.near_duplicates import judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +93,7 @@ class Batch:
     """Outcomes on their way to the ledger: written every quarter of a second, so a page sees each soon."""
 
     def __init__(self) -> None:
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[tuple[Image, Outcome]] = []
         self._due = time.monotonic() + settings.FLUSH_SECONDS
 
     def add(self, held: Claim, outcome: Outcome | None) -> None:
@@ -100,16 +102,24 @@ class Batch:
             wait = _PAUSES[min(image.attempt, len(_PAUSES)) - 1]
             patiently(lambda: release(image.lease or 0, image.id, counted=True, wait=wait))
         else:
-            self._outcomes.append(outcome)
+            self._outcomes.append((image, outcome))
         if len(self._outcomes) >= settings.FLUSH_IMAGES or time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
         started = time.perf_counter()
-        patiently(lambda: settle(self._outcomes))
-        timing.told(self._outcomes, time.perf_counter() - started)
+        outcomes = patiently(self._settle)
+        timing.told(outcomes, time.perf_counter() - started)
         self._outcomes = []
         self._due = time.monotonic() + settings.FLUSH_SECONDS
+
+    def _settle(self) -> list[Outcome]:
+        if not self._outcomes:
+            return []
+        with transaction.atomic():
+            outcomes = judged(self._outcomes)
+            settle(outcomes)
+        return outcomes
 
 
 def patiently(act: Callable[[], Result]) -> Result:
@@ -165,6 +175,7 @@ def _made(held: Claim) -> Outcome:
         Status.COMPLETED,
         colors=[asdict(color) for color in made.colors],
         placeholder=made.placeholder,
+        phash=None if made.phash is None else signed(made.phash),
         renditions=renditions,
         losses=list(made.losses),
     )

@@ -82,14 +82,15 @@ def page(
     has_next, has_previous = (True, more) if back else (more, value is not None)
     return Page(
         rows=found,
-        next=_link(request, encode(getattr(found[-1], field))) if found and has_next else None,
-        previous=_link(request, encode(getattr(found[0], field), back=True))
+        next=link(request, encode(getattr(found[-1], field))) if found and has_next else None,
+        previous=link(request, encode(getattr(found[0], field), back=True))
         if found and has_previous
         else None,
     )
 
 
-def _link(request: Request, cursor: str) -> str:
+def link(request: Request, cursor: str) -> str:
+    """The address of the request with another cursor."""
     query = request.query_params.copy()
     query["cursor"] = cursor
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

@@ -15,7 +15,7 @@ from processing.files import storage
 from processing.imaging import ImageFailed, Probe, probe
 from processing.jobs import lifecycle
 from processing.jobs.recipes import merged
-from processing.models import Image, Job
+from processing.models import Image, Job, NearDuplicates
 from uploads.intake.refusals import Refused
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class _Asked:
     kind: str
     webhook_url: str
     recipes: tuple[Recipe, ...]
+    near_duplicates: str
     batch: UUID | None
     before: Callable[[], None] | None
     inside: Callable[[Receipt], None] | None
@@ -58,14 +59,15 @@ def take_in(
     *,
     webhook_url: str = "",
     recipes: Sequence[Recipe] = (),
+    near_duplicates: str = NearDuplicates.ALLOW,
     batch: UUID | None = None,
     before: Callable[[], None] | None = None,
     inside: Callable[[Receipt], None] | None = None,
 ) -> Receipt:
     """Takes the files in; one bad file never fails the others.
 
-    `recipes` are made beside those of the plan. With `batch` the images join that open job, which has recipes
-    of its own; raises Refused where it is closed.
+    `recipes` are made beside those of the plan; `near_duplicates` is one of NearDuplicates. With `batch` the
+    images join that open job, which has recipes of its own; raises Refused where it is closed.
     `before` and `inside` run in the transaction that writes the rows, at its beginning and at its end: what
     they write is there with them or not at all.
     Every temporary file is gone afterwards, whatever happened.
@@ -75,7 +77,7 @@ def take_in(
     try:
         files = _examine(owner.plan, received, receipt)
         new = [image for image, _ in files]
-        asked = _Asked(kind, webhook_url, tuple(recipes), batch, before, inside)
+        asked = _Asked(kind, webhook_url, tuple(recipes), near_duplicates, batch, before, inside)
         write = partial(_write, owner.id, asked, new, receipt, stored)
         if files:
             _store(files, stored, known=_known(owner.id, owner.plan, new, recipes))
@@ -190,7 +192,15 @@ def _submit(
     keeps = plan.keeps_original
     if not asked.batch:
         recipes, url = merged(plan.recipes(), asked.recipes), asked.webhook_url
-        return lifecycle.submit(owner_id, asked.kind, recipes, files, webhook_url=url, keeps_originals=keeps)
+        return lifecycle.submit(
+            owner_id,
+            asked.kind,
+            recipes,
+            files,
+            webhook_url=url,
+            keeps_originals=keeps,
+            near_duplicates=asked.near_duplicates,
+        )
     joined = lifecycle.join(owner_id, asked.batch, files, keeps_originals=keeps)
     if joined is None:
         raise Refused(409, "batch_closed", "This batch is closed: no more images can join it.", attr="batch")

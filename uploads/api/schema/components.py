@@ -161,6 +161,11 @@ COMPONENTS: dict[str, Shape] = {
             "error": nullable(ref("Error")),
             "colors": array(ref("Color"), maxItems=4, description="Largest share first."),
             "placeholder": {**TEXT, "description": "ThumbHash, base64; empty until completed."},
+            "phash": {
+                "type": ["string", "null"],
+                "pattern": "^[0-9a-f]{16}$",
+                "description": "64-bit DCT perceptual hash: pictures that look alike differ in few bits.",
+            },
             "focal_point": {
                 **nullable(ref("Point")),
                 "description": "What crops keep in the middle; null: their recipe's position.",
@@ -168,6 +173,11 @@ COMPONENTS: dict[str, Shape] = {
             "renditions": array(ref("Rendition")),
             "picture": {**nullable(ref("Picture")), "description": "null until there is a rendition."},
             "original_url": {"type": ["string", "null"], "format": "uri-reference"},
+            "near_duplicate_of": {
+                **UUID,
+                "type": ["string", "null"],
+                "description": "An earlier image that this one looks like, where its upload said `mark`.",
+            },
             "losses": array(
                 {"enum": ["animation", "alpha", "depth", "gamut"]}, description="What the renditions dropped."
             ),

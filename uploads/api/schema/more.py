@@ -14,12 +14,13 @@ from uploads.api.schema.components import (
     UUID,
     Shape,
     array,
+    page_of,
     record,
     ref,
 )
 from uploads.api.schema.describe import Refusals, describe, operation, query
 from uploads.api.schema.routes import FILE, IDEMPOTENCY, NO_IMAGE, NO_JOB, RECIPES, WEBHOOK
-from uploads.api.views import canvas, feed, jobs, links
+from uploads.api.views import canvas, feed, jobs, likeness, links
 from uploads.api.views import csv as imgproc
 
 _ADDRESS: Shape = {"type": "string", "format": "uri"}
@@ -34,6 +35,10 @@ _SIDE: Shape = {"type": "integer", "minimum": 1, "maximum": 4096}
 COMPONENTS.update(
     {
         "Feed": record({"images": array(ref("Image")), "next": {"type": ["string", "null"]}}),
+        "SimilarImage": record({**COMPONENTS["Image"]["properties"], "distance": {"type": "integer"}}),
+        "DuplicatesGroup": record({"images": array(ref("Image"))}),
+        "DuplicatesPage": page_of("DuplicatesGroup"),
+        "Similar": record({"results": array(ref("SimilarImage"))}),
         "Link": record({"url": _ADDRESS, "expires_at": TIME}),
         "LinkWish": {
             "type": "object",
@@ -115,6 +120,39 @@ describe(
         ],
         refusals={
             400: {"invalid": "`hue` is a whole number from 0 to 359, not `360`.", "bad_cursor": "Not ours."}
+        },
+    ),
+)
+describe(
+    likeness.SimilarView,
+    get=operation(
+        "images",
+        "Images that look like this one, nearest first",
+        {200: "Similar"},
+        parameters=[
+            _number("distance", 0, 16, "How many of the 64 bits of their hashes may differ.", default=10)
+        ],
+        refusals={**NO_IMAGE, 400: {"invalid": "`distance` is a whole number from 0 to 16, not `17`."}},
+    ),
+)
+describe(
+    likeness.DuplicatesView,
+    get=operation(
+        "images",
+        "Groups of images that look alike",
+        {200: "DuplicatesPage"},
+        description="Those with the newest image first; in each the largest picture first. A page may have"
+        " fewer groups than `limit`, even none, and still a `next`.",
+        parameters=[
+            _number("distance", 0, 16, "How many of the 64 bits of their hashes may differ.", default=10),
+            _number("limit", 1, 100, "Groups of a page.", default=20),
+            query("cursor", {"type": "string"}, "From a `next` link."),
+        ],
+        refusals={
+            400: {
+                "invalid": "`distance` is a whole number from 0 to 16, not `17`.",
+                "bad_cursor": "Not ours.",
+            }
         },
     ),
 )

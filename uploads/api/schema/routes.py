@@ -18,6 +18,12 @@ WEBHOOK: Shape = {
     "maxLength": 2000,
     "description": "Told when the job is done.",
 }
+NEAR_DUPLICATES: Shape = {
+    "enum": ["allow", "mark", "reject"],
+    "default": "allow",
+    "description": "What becomes of an image that looks like an earlier one: `mark` fills its"
+    " `near_duplicate_of`, `reject` ends it `failed` with the code `near_duplicate`.",
+}
 RECIPES: Shape = {
     "type": "string",
     "description": "Names of recipes, comma-separated, that are made beside the plan's.",
@@ -74,7 +80,12 @@ UPLOAD: Refusals = {
 def _form(field: str, shape: Shape) -> Shape:
     return {
         "type": "object",
-        "properties": {field: shape, "webhook_url": WEBHOOK, "recipes": RECIPES},
+        "properties": {
+            field: shape,
+            "webhook_url": WEBHOOK,
+            "recipes": RECIPES,
+            "near_duplicates": NEAR_DUPLICATES,
+        },
         "required": [field],
     }
 

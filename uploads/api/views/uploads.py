@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
-from rest_framework.serializers import CharField, Serializer
+from rest_framework.serializers import CharField, ChoiceField, Serializer
 
 from processing.imaging.reading.formats import UNSUPPORTED, claimed_format
-from processing.models import Job
+from processing.models import Job, NearDuplicates
 from processing.news.representations import image_shape
 from uploads.api.authentication import account
 from uploads.api.receipts import accepted, initiated
@@ -48,12 +48,18 @@ _STATUS = {
 
 # Bodies up to this many bytes are taken before they are refused: they may hold what the account has already.
 _SMALL = 1024 * 1024
+_IN_QUERY = ("near_duplicates",)
 # What multipart may add to a file, at most.
 _ENVELOPE = 64 * 1024
 
 
 class _Fields(Serializer[Any]):
     webhook_url = CharField(required=False, allow_blank=True, validators=[checked_webhook_url])
+    near_duplicates = ChoiceField(
+        NearDuplicates.values,
+        default=NearDuplicates.ALLOW,
+        error_messages={"invalid_choice": f"One of {', '.join(NearDuplicates.values)}."},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class _Asked:
 
     webhook_url: str
     recipes: tuple[Recipe, ...]
+    near_duplicates: str
 
 
 class UploadView(StreamsBody):
@@ -107,16 +114,20 @@ class UploadView(StreamsBody):
         received = files.received
         if not received:
             raise self.nothing()
-        fields = _Fields(data=files.text.values)
+        # With a raw body what else is said stands in the address.
+        said = {name: request.query_params[name] for name in _IN_QUERY if name in request.query_params}
+        fields = _Fields(data={**said, **files.text.values})
         fields.is_valid(raise_exception=True)
         asked = _Asked(
-            fields.validated_data.get("webhook_url", ""), recipes_asked(request, files.text.values)
+            fields.validated_data.get("webhook_url", ""),
+            recipes_asked(request, files.text.values),
+            fields.validated_data["near_duplicates"],
         )
         key = idempotency.key_of(request)
         if key is None:
             return self.answer(self.take_in(request, received, asked))
         mark = idempotency.fingerprint(
-            received, asked.webhook_url, *(recipe.name for recipe in asked.recipes)
+            received, asked.webhook_url, asked.near_duplicates, *(recipe.name for recipe in asked.recipes)
         )
         once = idempotency.Once(account(request).id, self.kind, key, mark)
         return once.run(lambda: self.answer(self.take_in(request, received, asked, once)), self.answer_again)
@@ -138,6 +149,7 @@ class UploadView(StreamsBody):
             received,
             webhook_url=asked.webhook_url,
             recipes=asked.recipes,
+            near_duplicates=asked.near_duplicates,
             inside=keep,
         )
 

@@ -163,6 +163,8 @@ IMAGE_MEMORY_BYTES = 2**20 * env.integer(
 MAX_BODY_BYTES = 1024 * 1024 * env.integer("IMAGEAPI_MAX_BODY_MB", 2048, low=1, high=1_048_576)
 BODY_SECONDS = env.integer("IMAGEAPI_BODY_SECONDS", 600, low=5, high=86_400)
 OPEN_UPLOADS = env.integer("IMAGEAPI_OPEN_UPLOADS", 5000, low=1, high=1_000_000)  # unfinished, an account
+# 104 to clients that resume uploads by the IETF's draft; nginx breaks on it.
+INTERIM_RESPONSES = env.boolean("IMAGEAPI_INTERIM_RESPONSES", default=False)
 SOCKETS_PER_ACCOUNT = env.integer("IMAGEAPI_SOCKETS_PER_ACCOUNT", 5000, low=1, high=1_000_000)
 WEB_THREADS = env.integer("IMAGEAPI_WEB_THREADS", 16, low=2, high=256)
 RETENTION = timedelta(days=env.integer("IMAGEAPI_RETENTION_DAYS", 30, low=0, high=3650))

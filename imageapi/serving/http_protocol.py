@@ -38,6 +38,7 @@ _QUIET = 2.0
 _LINGER = 30.0
 # For a request's first line and headers. The limit on the whole request begins with its headers.
 _HEADER_SECONDS = 20.0
+_INTERIM = {104: b"Upload Resumption Supported"}
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)([/?].*|)", re.IGNORECASE | re.DOTALL)
 # For a client to take one piece of an answer, at most 64 KiB: a reader of a kilobyte a second just passes.
 _PIECE_SECONDS = 60.0
@@ -274,6 +275,9 @@ class Request(WebRequest):
     def handle_reply(self, message: dict[str, Any]) -> None:
         if self.finished or self.channel is None or self.channel.refused:
             return
+        if message["type"] == "http.response.interim":
+            self._interim(message)
+            return
         if message["type"] == "http.response.start" and not self.is_whole:
             # What is still to come of the body would be taken for the next request.
             self.channel.persistent = False
@@ -282,6 +286,15 @@ class Request(WebRequest):
         if self.method == b"HEAD" and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         super().handle_reply(message)
+
+    def _interim(self, message: dict[str, Any]) -> None:
+        """An answer before the answer (RFC 9110, section 15.2); older clients would take it for that."""
+        if self._response_started or self.clientproto != b"HTTP/1.1":
+            return
+        reason = _INTERIM.get(message["status"], b"")
+        lines = [b"HTTP/1.1 %d %s" % (message["status"], reason)]
+        lines += [name + b": " + value for name, value in message["headers"]]
+        self.channel.transport.write(b"\r\n".join([*lines, b"", b""]))
 
     # The push producer of a streamed answer (twisted.internet.interfaces.IPushProducer).
 

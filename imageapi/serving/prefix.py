@@ -47,7 +47,7 @@ def _prefixing(prefix: str, send: Any) -> Any:
         return name, prefix.encode() + value if is_path and not is_below else value
 
     async def sending(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in {"http.response.start", "http.response.interim"}:
             message = {**message, "headers": [completed(*header) for header in message.get("headers", ())]}
         await send(message)
 

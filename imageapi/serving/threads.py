@@ -56,7 +56,7 @@ class PooledASGIHandler(ASGIHandler):
 
     async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         try:
-            response = await self._respond(scope, receive)
+            response = await self._respond(scope, receive, send)
         except RequestAborted:
             return
         if response.streaming:
@@ -64,12 +64,17 @@ class PooledASGIHandler(ASGIHandler):
         else:
             await self.send_response(response, send)
 
-    async def _respond(self, scope: dict[str, Any], receive: Any) -> HttpResponseBase:
+    async def _respond(self, scope: dict[str, Any], receive: Any, send: Any) -> HttpResponseBase:
         """Raises RequestAborted where the client left before its body was there."""
         view = view_of(scope) if has_body(scope) else StreamsBody
         if view is not None and issubclass(view, StreamsBody):
             response = await self._on_a_thread(partial(self._answer, scope, BytesIO()))
-            return await self._take(response, receive) if isinstance(response, BodyWanted) else response
+            if not isinstance(response, BodyWanted):
+                return response
+            if response.interim:
+                headers = [(name.encode(), value.encode()) for name, value in response.interim.items()]
+                await send({"type": "http.response.interim", "status": 104, "headers": headers})
+            return await self._take(response, receive)
         try:
             body = await collected(scope, receive, most_of(view))
         except Refused as refusal:

@@ -28,7 +28,10 @@ _OF_THE_BODY = {"content-length", "content-type"}
 
 
 class Sink(Protocol):
-    """What takes a body. Called on request threads, one call at a time, in order; none may wait for long."""
+    """What takes a body. Called on request threads, one call at a time, in order; none may wait for long.
+
+    With an attribute `interim` (headers) these are sent ahead, in an interim answer 104.
+    """
 
     def write(self, data: bytes) -> None:
         """The next piece, of any size. What it raises ends the request, and is answered as in a view."""
@@ -48,6 +51,11 @@ class BodyWanted(HttpResponse):
         self._view = view
         self._asked = request
         self._sink = sink
+
+    @property
+    def interim(self) -> dict[str, str]:
+        """Headers of an answer 104 to be sent before the body is taken; none: no such answer."""
+        return getattr(self._sink, "interim", {})
 
     def take(self, data: bytes) -> HttpResponseBase | None:
         """Gives the sink a piece; an answer where that was the end of it."""

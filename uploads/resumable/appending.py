@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 class Transfer:
     """One body on its way: it is given piece by piece (a sink of uploads.api.streamed_body).
 
-    It holds the upload's lease from its beginning. `forgets`: the upload was created by this very request,
-    which did not tell its client the address yet: where it fails, nobody can go on with it.
+    It holds the upload's lease from its beginning. `interim`: headers that tell the client its address before
+    the body is taken. `forgets`: the upload was created by this very request, which did not tell the address
+    yet: where it fails, nobody can go on with it.
     """
 
-    def __init__(self, writer: Writer, answer: Answer, *, forgets: bool) -> None:
+    def __init__(self, writer: Writer, answer: Answer, interim: dict[str, str], *, forgets: bool) -> None:
         self._writer = writer.__enter__()
         self._answer = answer
-        self._forgets = forgets
+        self._forgets = forgets and not interim
+        self.interim = interim
         self._ended = False
 
     def write(self, data: bytes) -> None:
@@ -82,7 +84,8 @@ def append(
     checksum: Checksum | None = None,
     *,
     forgets: bool = False,
+    interim: dict[str, str] | None = None,
 ) -> Transfer:
     """Takes the upload's lease for this request. Raises Refused, AlreadyWhole where nothing is missing."""
     upload = resource.take(owner, upload_id, wanted)
-    return Transfer(Writer(owner, upload, wanted, checksum), answer, forgets=forgets)
+    return Transfer(Writer(owner, upload, wanted, checksum), answer, interim or {}, forgets=forgets)

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.http import parse_header_parameters
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from uploads.resumable.appending import Answer, Transfer
 
 MEDIA_TYPE = "application/partial-upload"
+INTEROP_VERSIONS = (5, 6, 8)
 _WITHOUT_MEDIA_TYPE = 5  # the last interop version whose clients send none
 _BY_LENGTH = 6  # the last one whose clients may leave it to the length
 _SHA256_BYTES = 32
@@ -70,8 +72,28 @@ def create(
     if size != 0 and not repeated:
         forgets = "Idempotency-Key" not in request.headers
         asked = Append(0, size, completes=_completes(request, said=bool(completes)))
-        return append(owner, upload.id, asked, answer, _checksum(request), forgets=forgets)
+        return append(
+            owner,
+            upload.id,
+            asked,
+            answer,
+            _checksum(request),
+            forgets=forgets,
+            interim=_interim(request, owner, upload),
+        )
     return answer(upload)
+
+
+def _interim(request: Request, owner: User, upload: ResumableUpload) -> dict[str, str]:
+    """Headers of the answer 104 that tells a new upload's address; none where it is off, or not understood.
+
+    Only for the interop version that the client speaks: another's clients may not know the number 104.
+    """
+    version = integer(request.headers.get("Upload-Draft-Interop-Version"))
+    if not settings.INTERIM_RESPONSES or version not in INTEROP_VERSIONS:
+        return {}
+    spoken = {"Upload-Draft-Interop-Version": str(version)}
+    return {**spoken, "Location": upload.location, **limits(owner, upload)}
 
 
 def show(owner: User, upload: ResumableUpload) -> HttpResponse:

@@ -6,7 +6,7 @@ import re
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.test_page import pick, tiles, upload
 from tests.drawing import drawn_photo, encoded, photo
@@ -71,6 +71,12 @@ def test_many_are_selected_by_click_shift_and_keyboard_and_deleted_with_one_undo
     assert len(api.get("/api/list").json()) == 8
 
 
+def answered_late(route: Route) -> None:
+    response = route.fetch()
+    route.request.frame.page.wait_for_timeout(700)
+    route.fulfill(response=response)
+
+
 def test_what_was_deleted_lies_in_the_trash_and_comes_back_from_there(page: Page, api: httpx.Client) -> None:
     kept, gone = upload(api, plain(10), plain(200))
     assert api.delete(f"/api/images/{gone}").status_code == 204
@@ -81,6 +87,8 @@ def test_what_was_deleted_lies_in_the_trash_and_comes_back_from_there(page: Page
     page.get_by_role("button", name="Trash").click()
     expect(page.locator(f'.tile[data-id="{gone}"]')).to_be_visible()
     expect(page.locator(f'.tile[data-id="{kept}"]')).to_have_count(0)
+    # The feed hears of it before the answer is here.
+    page.route("**/restore", answered_late)
     page.locator(f'.tile[data-id="{gone}"] .tile-remove').click()
     expect(page.locator(f'.tile[data-id="{gone}"]')).to_have_count(0)
     page.get_by_role("button", name="Show all pictures").first.click()
@@ -212,3 +220,28 @@ def test_pictures_are_found_by_words_of_their_names(page: Page, api: httpx.Clien
     expect(page).to_have_url(re.compile("q=bea(%20|[+])42"))
     search.fill("")
     expect(tiles(page)).to_have_count(3)
+
+
+def test_colours_are_picked_and_taken_from_a_picture(page: Page, api: httpx.Client) -> None:
+    grey, orange, both = upload(api, plain(None), plain(30), plain(30, None))
+    expect(tiles(page)).to_have_count(3)
+    page.locator(f'.tile[data-id="{grey}"] .tile-open').click()
+    page.get_by_role("button", name="Show pictures near #808080").click()
+    expect(tiles(page)).to_have_count(2)
+    expect(page).to_have_url(re.compile("#colors=808080$"))
+    page.get_by_label("Pick a colour that pictures must have").evaluate(
+        "(input) => { input.value = '#e67417'; input.dispatchEvent(new Event('change')); }"
+    )
+    expect(tiles(page)).to_have_count(1)
+    expect(page.locator(f'.tile[data-id="{both}"]')).to_be_visible()
+    # Live, and after a reload.
+    (another,) = upload(api, plain(None, 30))
+    expect(page.locator(f'.tile[data-id="{another}"]')).to_be_visible()
+    page.reload()
+    expect(tiles(page)).to_have_count(2)
+    page.get_by_role("button", name="Without the colour #808080").click()
+    expect(page.locator(f'.tile[data-id="{orange}"]')).to_be_visible()
+    expect(tiles(page)).to_have_count(3)
+    page.get_by_role("button", name="All colours").click()
+    expect(tiles(page)).to_have_count(4)
+    expect(page.locator(".color-chip")).to_have_count(0)

@@ -107,6 +107,7 @@ new Selection(grid, {
 const viewer = new Viewer(wall, {
   remove: (image) => deletion.delete([image]),
   turnTo: (hue) => wall.dial.turnTo(hue),
+  pick: (color) => wall.picks.add(color),
   openJob: (job) => panels.open("jobs").then((panel) => panel?.show(job)),
 });
 

@@ -1,4 +1,4 @@
-/** What the page shows lives in its address, after the `#`: `hue`, `tolerance`, `q`, `status`, `trash`, `image`. */
+/** What the page shows lives in its address, after the `#`: `hue`, `tolerance`, `colors`, `q`, `status`, `trash`, `image`. */
 
 const read = () => new URLSearchParams(location.hash.slice(1));
 

@@ -6,7 +6,7 @@ import { number } from "../shared/words.js";
 const AT_ONCE = 4;
 
 export class Deletion {
-  /** `wall` has `drop(id)`, `put(image)`, `live`; `toasts` shows notes. */
+  /** `wall` has `drop(id)`, `put(image)`, `putBack(image)`; `toasts` shows notes. */
   constructor(wall, toasts) {
     Object.assign(this, { wall, toasts, done: [] });
     addEventListener("keydown", (event) => {
@@ -29,7 +29,7 @@ export class Deletion {
 
   /** Out of the trash. */
   async restore(images) {
-    await inTurns(images, (image) => this.#bringBack(image, () => this.wall.drop(image.id)));
+    await inTurns(images, (image) => this.#bringBack(image));
   }
 
   async #send(image) {
@@ -49,12 +49,12 @@ export class Deletion {
     this.done.splice(at, 1);
     step.close();
     await step.gone;
-    await inTurns(step.images, (image) => this.#bringBack(image, (back) => this.wall.putBack(back)));
+    await inTurns(step.images, (image) => this.#bringBack(image));
   }
 
-  async #bringBack(image, then) {
+  async #bringBack(image) {
     try {
-      then(await insist(`/api/images/${image.id}/restore`, { method: "POST" }));
+      this.wall.putBack(await insist(`/api/images/${image.id}/restore`, { method: "POST" }));
     } catch (problem) {
       this.toasts.show(`${image.name} could not be brought back: ${problem.message}`);
     }

@@ -1,5 +1,5 @@
 /**
- * The feed by hue as a list that is kept true: pages and live news from `/ws/feed/`, or pages alone over HTTP
+ * The feed by hue and by colours as a list that is kept true: pages and live news from `/ws/feed/`, or pages alone over HTTP
  * while there is no socket. Newest first; ids are UUIDv7, so their order as text is that of time.
  */
 
@@ -18,7 +18,8 @@ export class Feed {
     Object.assign(this, { near, view, images: new Map(), end: false, asked: null, wanted: null, last: null });
     // Images shown before a lost connection, not yet seen again after it.
     this.stale = new Set();
-    this.link = new Link(() => `/ws/feed/?${query(this.near) || "hue=null"}`, {
+    // A socket begins at a hue; colours are asked for as soon as it is open.
+    this.link = new Link(() => `/ws/feed/?${query({ ...this.near, colors: [] }) || "hue=null"}`, {
       opened: () => this.#opened(),
       closed: () => this.#closed(),
       heard: (frame) => this.#hear(frame),
@@ -34,7 +35,7 @@ export class Feed {
   turn(near) {
     this.near = near;
     if (this.asked && this.link.open) this.wanted = near;
-    else this.#ask("turn", { type: "set_hue", ...near });
+    else this.#ask("turn", frame(near));
   }
 
   more() {
@@ -66,7 +67,7 @@ export class Feed {
   }
 
   #covers(near) {
-    return this.shown && this.shown.hue === near.hue && this.shown.tolerance === near.tolerance;
+    return Boolean(this.shown) && same(this.shown, near);
   }
 
   #ask(what, frame) {
@@ -98,6 +99,7 @@ export class Feed {
 
   #opened() {
     this.asked = "open";
+    if (this.near.colors.length) this.wanted = this.near;
     this.view.linked();
   }
 
@@ -113,18 +115,18 @@ export class Feed {
     else if (frame.type === "feed.removed") this.drop(frame.id);
   }
 
-  #page({ images, end, hue, tolerance }) {
+  #page({ images, end, hue, tolerance, colors = [] }) {
     const asked = this.asked;
     this.asked = null;
     if (this.wanted) {
       const near = this.wanted;
       this.wanted = null;
-      this.#ask("turn", { type: "set_hue", ...near });
+      this.#ask(asked === "open" ? "open" : "turn", frame(near));
       if (asked !== "turn") return;
     } else {
       this.view.busy(false);
     }
-    const near = { hue, tolerance };
+    const near = { hue, tolerance, colors };
     if (asked === "open" && this.#covers(near)) this.#resume(images, end);
     else this.#replace(images, end, near);
   }
@@ -167,6 +169,17 @@ function byAge(first, second) {
   return first.id < second.id ? 1 : -1;
 }
 
-function query({ hue, tolerance }) {
-  return hue === null ? "" : `hue=${hue}&tolerance=${tolerance}`;
+function query({ hue, tolerance, colors }) {
+  const asked = colors.map((color) => `color=${color.slice(1)}`);
+  return [...(hue === null ? [] : [`hue=${hue}`, `tolerance=${tolerance}`]), ...asked].join("&");
+}
+
+/** What the socket is asked: colours stand for themselves, without a hue. */
+function frame({ hue, tolerance, colors }) {
+  return colors.length ? { type: "set_colors", colors } : { type: "set_hue", hue, tolerance };
+}
+
+function same(one, other) {
+  if (one.hue !== other.hue || one.colors.join() !== other.colors.join()) return false;
+  return one.hue === null || one.tolerance === other.tolerance;
 }

@@ -12,9 +12,12 @@ export function hueName(hue) {
 }
 
 export class HueDial {
-  /** `turned({hue, tolerance})` with every move. The choice lives in the address: `#hue=210&tolerance=10`. */
-  constructor(turned) {
-    this.turned = turned;
+  /**
+   * `turned({hue, tolerance})` with every move, `otherwise()` says whether something else chooses the colours. The
+   * choice lives in the address: `#hue=210&tolerance=10`.
+   */
+  constructor(turned, otherwise) {
+    Object.assign(this, { turned, otherwise });
     for (const id of ["hue", "tolerance", "hue-all", "hue-name", "tolerance-value", "band"]) {
       this[id] = document.getElementById(id);
     }
@@ -23,7 +26,7 @@ export class HueDial {
     this.hue.addEventListener("input", () => this.#moved(false));
     this.hue.addEventListener("pointerdown", () => this.all && this.#moved(false));
     this.tolerance.addEventListener("input", () => this.#moved(this.all));
-    this["hue-all"].addEventListener("click", () => this.#moved(!this.all));
+    this["hue-all"].addEventListener("click", () => this.#moved(this.otherwise() || !this.all));
     onAddress(() => {
       const before = JSON.stringify(this.near);
       this.#fromAddress();
@@ -45,12 +48,25 @@ export class HueDial {
     this.#moved(true);
   }
 
+  /** Every hue, because something else chooses: nobody is told. */
+  rest() {
+    clearTimeout(this.writing);
+    this.all = true;
+    write({ hue: null, tolerance: null });
+    this.#paint();
+  }
+
   #moved(all) {
     this.all = all;
     this.#paint();
     clearTimeout(this.writing);
     this.writing = setTimeout(() => this.#toAddress(), 300);
     this.turned(this.near);
+  }
+
+  /** What else chooses has changed. */
+  repaint() {
+    this.#paint();
   }
 
   #fromAddress() {
@@ -72,9 +88,11 @@ export class HueDial {
     const root = document.documentElement;
     root.dataset.hue = this.all ? "all" : "one";
     root.style.setProperty("--hue", hue);
-    this["hue-all"].setAttribute("aria-pressed", String(this.all));
+    const otherwise = this.otherwise();
+    this["hue-all"].setAttribute("aria-pressed", String(this.all && !otherwise));
     const name = hueName(hue);
-    this["hue-name"].textContent = this.all ? "Every picture" : `${name[0].toUpperCase()}${name.slice(1)}, ${hue}°`;
+    const every = otherwise ? "Chosen colours" : "Every picture";
+    this["hue-name"].textContent = this.all ? every : `${name[0].toUpperCase()}${name.slice(1)}, ${hue}°`;
     this.hue.setAttribute("aria-valuetext", this.all ? "all colours" : `${name}, ${hue} degrees`);
     this["tolerance-value"].textContent = `±${tolerance}°`;
     this.tolerance.setAttribute("aria-valuetext", `plus or minus ${tolerance} degrees`);

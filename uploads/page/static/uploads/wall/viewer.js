@@ -13,13 +13,13 @@ const SWIPE = 60; // pixels a finger goes before it is a step
 const SIDE = "imageapi.details";
 
 export class Viewer {
-  /** `wall` knows the neighbours; `remove(image)`, `turnTo(hue)`, `openJob(id)` are wishes of the user. */
-  constructor(wall, { remove, turnTo, openJob }) {
+  /** `wall` knows the neighbours; `remove(image)`, `turnTo(hue)`, `pick(color)`, `openJob(id)` are wishes of the user. */
+  constructor(wall, { remove, turnTo, pick, openJob }) {
     Object.assign(this, { wall, grid: wall.grid, image: null, remove });
     this.part = Object.fromEntries(PARTS.map((name) => [name, document.getElementById(`viewer-${name}`)]));
     this.dialog = document.getElementById("viewer");
     this.stage = this.part.image.parentElement;
-    this.#wireButtons(turnTo, openJob);
+    this.#wireButtons(turnTo, pick, openJob);
     this.#wireHands();
     this.dialog.addEventListener("close", () => this.#closed());
     onAddress(() => this.#fromAddress());
@@ -54,7 +54,7 @@ export class Viewer {
     }
   }
 
-  #wireButtons(turnTo, openJob) {
+  #wireButtons(turnTo, pick, openJob) {
     const { part } = this;
     part.previous.addEventListener("click", () => this.#step(-1));
     part.next.addEventListener("click", () => this.#step(1));
@@ -67,10 +67,11 @@ export class Viewer {
       openJob(job);
     });
     part.colors.addEventListener("click", (event) => {
-      const { hue } = event.target.dataset;
-      if (hue === undefined) return;
+      const { hue, color } = event.target.dataset;
+      if (color === undefined) return;
       this.#leave();
-      turnTo(Number(hue));
+      if (hue === undefined || event.shiftKey) pick(color);
+      else turnTo(Number(hue));
     });
   }
 
@@ -176,14 +177,12 @@ function facts(image) {
 
 function swatch({ hex, hue, share: part }) {
   const name = hue === null ? hex : `${hueName(hue)}, ${hue}°`;
-  const title = `${hex}, ${name}, ${Math.round(part * 100)} %`;
-  const made = element(hue === null ? "span" : "button", { className: "swatch", title });
+  const title = `${hex}, ${name}, ${Math.round(part * 100)} %${hue === null ? "" : "; with Shift: this very colour"}`;
+  const made = element("button", { type: "button", className: "swatch", title });
   made.style.backgroundColor = hex;
   made.style.flexGrow = 100 * Math.max(0.08, part);
-  if (hue !== null) {
-    made.type = "button";
-    made.dataset.hue = hue;
-    made.setAttribute("aria-label", `Show pictures near ${name}`);
-  }
+  made.dataset.color = hex;
+  if (hue !== null) made.dataset.hue = hue;
+  made.setAttribute("aria-label", `Show pictures near ${name}`);
   return made;
 }

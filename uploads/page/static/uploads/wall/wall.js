@@ -3,6 +3,7 @@
 import { request } from "../shared/api.js";
 import { onAddress, wish, write } from "../shared/address.js";
 import { plural } from "../shared/words.js";
+import { ColorPicks } from "./colors.js";
 import { Feed } from "./feed.js";
 import { Histogram } from "./histogram.js";
 import { HueDial, hueName } from "./hue.js";
@@ -19,12 +20,11 @@ export class Wall {
     Object.assign(this, { grid, pick, held: new Map(), listing: null, frames: new Map(), problem: null });
     this.histogram = new Histogram($("histogram"));
     const view = this.#view();
-    this.dial = new HueDial((near) => {
-      this.#browse({});
-      this.feed.turn(near);
-      this.release();
-    });
-    this.feed = new Feed(this.dial.near, { ...this.#unless(() => this.listing, view), linked });
+    this.picks = new ColorPicks(() => this.#picked());
+    // A hue, or all of them, in place of colours.
+    this.dial = new HueDial(() => (this.picks.colors.length ? this.picks.clear() : this.#turn()), () => this.picks.colors.length > 0);
+    if (this.picks.colors.length) this.dial.rest();
+    this.feed = new Feed(this.#near, { ...this.#unless(() => this.listing, view), linked });
     this.listView = view;
     $("held").addEventListener("click", () => {
       scrollTo({ top: this.#top() });
@@ -33,6 +33,22 @@ export class Wall {
     addEventListener("scroll", () => this.held.size && scrollY < this.#top() + TOP && this.release(), { passive: true });
     this.#wire();
     this.#fromAddress();
+  }
+
+  get #near() {
+    return { ...this.dial.near, colors: this.picks.colors };
+  }
+
+  #picked() {
+    if (this.picks.colors.length) this.dial.rest();
+    else this.dial.repaint();
+    this.#turn();
+  }
+
+  #turn() {
+    this.#browse({});
+    this.feed.turn(this.#near);
+    this.release();
   }
 
   get trash() {
@@ -56,9 +72,11 @@ export class Wall {
     (this.listing ?? this.feed).put(image);
   }
 
-  /** A picture that came back: the live feed itself knows whether it belongs here. */
+  /** A picture that came back: the live feed itself knows whether it belongs here, and may have told it already. */
   putBack(image) {
-    if (this.listing ? !this.trash : !this.feed.link.open) this.put(image);
+    if (this.trash) this.listing.drop(image.id);
+    else if (this.listing) this.listing.put(image);
+    if (!this.feed.link.open) this.feed.put(image);
   }
 
   release() {
@@ -213,6 +231,10 @@ export class Wall {
     if (this.problem) return ["The pictures could not be listed", this.problem.message, ...all];
     if (this.trash) return ["The trash is empty", "Deleted pictures stay here for a while.", ...all];
     if (this.listing) return ["Nothing found", "No picture's name has words that begin so, or none stands so.", ...all];
+    if (this.picks.colors.length) {
+      const text = "None of your pictures has all of the chosen colours. Take one out, or look at everything.";
+      return ["Nothing in these colours", text, "Show all colours", () => this.picks.clear()];
+    }
     if (hue === null && "unsignedPictures" in document.body.dataset) {
       const text = "Those that were uploaded without signing in belong to nobody's account: sign out to see them. Drop images anywhere to add your own.";
       return ["None of these pictures are yours yet", text, "Choose images", this.pick];

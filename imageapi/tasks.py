@@ -14,7 +14,7 @@ from processing.models import Pulse
 from processing.remote import network
 from processing.upkeep import orphans, sweeper
 from processing.webhooks import deliveries, sending
-from processing.worker import derive, pipeline
+from processing.worker import backfill, derive, pipeline
 from uploads.intake import leftovers
 from uploads.resumable import expiry
 
@@ -39,6 +39,11 @@ def work_images() -> None:
 @shared_task(name="derive_images")
 def derive_images(ids: list[str]) -> None:
     derive.process([uuid.UUID(i) for i in ids])
+
+
+@shared_task(name="hash_images")
+def hash_images() -> None:
+    backfill.hash_images()
 
 
 # Threads can't be interrupted, so an unfinished message can't go back: the lease brings the row back.

@@ -9,7 +9,7 @@ from processing.models.images import Image, ImageCell, ImageHue, ImageQuerySet
 from processing.models.jobs import Job
 from processing.models.sources import Source
 from processing.models.statuses import IMAGE_STATUSES, UNFINISHED, NearDuplicates, Queue, Status, Waits
-from processing.models.upkeep import Discard, Pulse, QueueState, Share
+from processing.models.upkeep import Backfill, Discard, Pulse, QueueState, Share
 from processing.models.uploads import ResumableUpload
 from processing.models.webhooks import Delivery, Endpoint, SigningSecret
 
@@ -17,6 +17,7 @@ __all__ = [
     "IMAGE_STATUSES",
     "UNFINISHED",
     "AccountLog",
+    "Backfill",
     "Delivery",
     "Derivation",
     "Discard",

@@ -58,6 +58,16 @@ class Discard(models.Model):
         return f"{self.store}/{self.name}"
 
 
+class Backfill(models.Model):
+    """What a new version still has to add to images from before it, newest first; no row: nothing."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    before = models.UUIDField(null=True, help_text="Images older than this are to be done; none: all.")
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PulseQuerySet(models.QuerySet["Pulse"]):
     def beat(self, name: str) -> None:
         """Notes that it lives; two that do so at once, also the first time, do not meet."""

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 # Not one of those that make pixels: a slow host holds a thread of the fetching worker, and nobody's pixels.
 QUEUES = UPKEEP, IMAGES, DERIVE, FETCH = "upkeep", "images", "derive", "fetch"
-WORK_TASK, FETCH_TASK = "work_images", "fetch_images"
+WORK_TASK, FETCH_TASK, HASH_TASK = "work_images", "fetch_images", "hash_images"
 _RUNG_MS = 3000  # a bell that nobody has answered after this time may be lost
 
 _breaker = CircuitBreaker(5.0)  # a frozen broker must not hold every upload

@@ -17,7 +17,7 @@ from processing.files import discards, originals
 from processing.files.proof import prove
 from processing.jobs import derivations, fetches
 from processing.ledger import Outcome, settle
-from processing.models import Image, Pulse, Queue, Status
+from processing.models import Backfill, Image, Pulse, Queue, Status
 from processing.queue import canvas_turns, dispatch, in_hand, leases
 from processing.queue.in_hand import Begun
 from processing.upkeep import backlog, capacity
@@ -108,6 +108,8 @@ def wake_workers() -> None:
         dispatch.wake(surely=True)
     if Queue.FETCH in waiting:
         dispatch.wake(dispatch.FETCH_TASK, dispatch.FETCH, surely=True)
+    if Backfill.objects.exists():
+        dispatch.wake(dispatch.HASH_TASK, dispatch.DERIVE, surely=True)
 
 
 def forgotten_after(*queues: str) -> timedelta:

@@ -25,7 +25,7 @@ def judged(outcomes: Iterable[tuple[Image, Outcome]]) -> list[Outcome]:
     """The outcomes as their uploads want them. Call it in the transaction that settles them.
 
     Images of one account that ask for this are judged one after the other: of two that look alike and come at
-    once, in one request or in two, the second is the near-duplicate.
+    once, in one request or in two, the one made second is the near-duplicate.
     """
     pairs = list(outcomes)
     if all(image.near_duplicates == NearDuplicates.ALLOW for image, _ in pairs):

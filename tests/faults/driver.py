@@ -6,15 +6,15 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import httpx
 import psutil
-import psycopg2
 import redis
 
 from imageapi.up import embedded
 from tests.api import Api
+from tests.database import execute
 from tests.drawing import photo
 from tests.stack import Stack
 
@@ -76,18 +76,6 @@ def kill(process: psutil.Process, sent: signal.Signals = signal.SIGKILL) -> None
     os.kill(process.pid, sent)
 
 
-def rows(stack: Stack, query: str, *values: object) -> list[tuple]:
-    """What the database says, past the service."""
-    with (
-        closing(psycopg2.connect(embedded.database_url(stack.home))) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(query, values)
-        found = cursor.fetchall()
-        connection.commit()
-        return found
-
-
 def assert_nothing_lost(api: Api, stack: Stack, job_id: str, total: int, seconds: float = 120) -> None:
     """I1 to I6 of one job: all completed, told once each, without a gap, every file there."""
     job = api.finished(job_id, seconds)
@@ -114,7 +102,7 @@ def leftovers(stack: Stack) -> list[str]:
     That one goes with the housekeeping, like every file that nobody names for some hours.
     """
     media = stack.home / "media"
-    keys = {row[0] for row in rows(stack, "SELECT key FROM processing_image")}
+    keys = {row[0] for row in execute(stack, "SELECT key FROM processing_image")}
     orphans = [p for p in (media / "originals").glob("??/*") if p.name not in keys]
     renditions = [p for p in (media / "renditions").glob("??/*") if not p.name.startswith(".")]
     orphans += [p for p in renditions if p.name.partition(".")[0] not in keys]

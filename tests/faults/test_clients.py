@@ -17,8 +17,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.database import execute
 from tests.drawing import photo
-from tests.faults.driver import SEEDS, assert_nothing_lost, batch, client_of, leftovers, pictures, rows, web
+from tests.faults.driver import SEEDS, assert_nothing_lost, batch, client_of, leftovers, pictures, web
 from tests.stack import Stack
 
 HEAD = (
@@ -58,7 +59,7 @@ def test_a_sender_of_a_byte_a_second_is_cut_off(own_stack: Stack, at_once: bytes
 
 
 def test_a_client_gone_at_any_share_of_its_upload_leaves_nothing(own_stack: Stack) -> None:
-    before = rows(own_stack, "SELECT count(*) FROM processing_image")
+    before = execute(own_stack, "SELECT count(*) FROM processing_image")
     part = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
     body = part + photo(next(SEEDS), 2000, 2000) + b"\r\n--x--\r\n"
     for share in (0.2, 0.5, 0.99):
@@ -66,7 +67,7 @@ def test_a_client_gone_at_any_share_of_its_upload_leaves_nothing(own_stack: Stac
             raw.sendall((HEAD % len(body)) + body[: int(len(body) * share)])
     with client_of(own_stack) as api:
         assert api.client.get("/healthz/live").status_code == 200
-    assert rows(own_stack, "SELECT count(*) FROM processing_image") == before
+    assert execute(own_stack, "SELECT count(*) FROM processing_image") == before
     assert leftovers(own_stack) == []
 
 
@@ -126,7 +127,7 @@ async def code_of_close(url: str, headers: dict[str, str]) -> int:
 
 def lengthen_log(stack: Stack, job_id: str) -> None:
     """Adds 40 MB to the log of a finished job: what a job of 30,000 images leaves."""
-    rows(
+    execute(
         stack,
         """
         WITH longer AS (
@@ -261,7 +262,7 @@ def test_twenty_large_uploads_at_once_take_no_memory(
                 f"\nweb process: {base / 2**20:.0f} MB before, {peak.rss / 2**20:.0f} MB at most", flush=True
             )
         assert peak.rss - base < 100 * 2**20
-        assert rows(stack, "SELECT count(*) FROM processing_image WHERE size > %s", size) == [(20,)]
+        assert execute(stack, "SELECT count(*) FROM processing_image WHERE size > %s", size) == [(20,)]
 
 
 class Peak(threading.Thread):
@@ -287,7 +288,7 @@ class Peak(threading.Thread):
 
 
 def allow_large_files(stack: Stack) -> None:
-    rows(
+    execute(
         stack,
         "WITH wider AS (UPDATE processing_plan SET max_file_bytes = 2^30 RETURNING 1) SELECT * FROM wider",
     )

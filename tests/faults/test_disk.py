@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.driver import assert_nothing_lost, batch, client_of, leftovers, pictures, rows
+from tests.database import execute
+from tests.faults.driver import assert_nothing_lost, batch, client_of, leftovers, pictures
 from tests.stack import Stack
 
 
@@ -48,7 +49,7 @@ def test_a_full_disk_is_a_507_and_nothing_is_half_stored(tmp_path: Path) -> None
             for send in (api.batch, api.multi):
                 refused = send(pictures(10, 600, 400))
                 assert (refused.status_code, refused.json()["code"]) == (507, "storage_full"), refused.text
-            assert rows(stack, "SELECT count(*) FROM processing_image") == [(5,)]
+            assert execute(stack, "SELECT count(*) FROM processing_image") == [(5,)]
             assert leftovers(stack) == []
         assert_nothing_lost(api, stack, batch(api, pictures(10, 600, 400)), 10)
         assert leftovers(stack) == []

@@ -11,6 +11,7 @@ import pytest
 
 from imageapi.celery import app
 from imageapi.up import embedded
+from tests.database import execute
 from tests.faults.driver import (
     assert_nothing_lost,
     batch,
@@ -21,7 +22,6 @@ from tests.faults.driver import (
     leftovers,
     pictures,
     redis_of,
-    rows,
     workers,
 )
 from tests.stack import ROOT, Stack
@@ -99,7 +99,7 @@ def test_tasks_delivered_many_times_at_once_are_done_once(own_stack: Stack) -> N
         deliver(own_stack)
         assert_nothing_lost(api, own_stack, batch(api, pictures(1)), 1)
         assert_nothing_lost(api, own_stack, answer["job_id"], 60)
-    attempts = rows(
+    attempts = execute(
         own_stack, "SELECT DISTINCT attempt FROM processing_image WHERE id = ANY(%s::uuid[])", ids
     )
     assert attempts == [(1,)]

@@ -17,7 +17,8 @@ import pytest
 
 from tests.api import Api
 from tests.browser.conftest import FLAGS, chromium
-from tests.faults.driver import batch, client_of, kill, pictures, rows, web
+from tests.database import execute
+from tests.faults.driver import batch, client_of, kill, pictures, web
 from tests.proxying import nginx
 from tests.stack import Stack
 
@@ -162,12 +163,12 @@ def _every_image_once(api: Api, start: int, jobs: list[str]) -> None:
 
 
 def _done(stack: Stack, jobs: list[str]) -> int:
-    found = rows(stack, "SELECT sum(completed) FROM processing_job WHERE id = ANY(%s::uuid[])", jobs)
+    found = execute(stack, "SELECT sum(completed) FROM processing_job WHERE id = ANY(%s::uuid[])", jobs)
     return int(found[0][0])
 
 
 def _end(stack: Stack) -> int:
-    return int(rows(stack, "SELECT max(position) FROM processing_accountlog")[0][0])
+    return int(execute(stack, "SELECT max(position) FROM processing_accountlog")[0][0])
 
 
 def _until(true: Callable[[], Any], seconds: float = 300) -> None:

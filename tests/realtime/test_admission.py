@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 from uuid import UUID
 
 import httpx
-import psycopg2
 import pytest
 from websockets.asyncio.client import connect
 
-from imageapi.up import embedded
 from tests.administering import PASSWORD, Account, Administrator
+from tests.database import execute
 from tests.drawing import photo
 from tests.realtime.test_sockets import close_code, heard, socket
 from tests.stack import Stack
@@ -35,12 +33,6 @@ def alice(stack: Stack, admin: Administrator, request: pytest.FixtureRequest) ->
     admin.add_account(name, "Enterprise")
     with Account(stack, name) as account:
         yield account
-
-
-def execute(stack: Stack, statement: str, *values: Any) -> None:
-    with psycopg2.connect(embedded.database_url(stack.home)) as connection:
-        connection.cursor().execute(statement, values)
-    connection.close()
 
 
 @pytest.mark.parametrize("path", ["/ws/upload/", "/ws/feed/", "/ws/jobs/0193-nonsense/"])
@@ -166,12 +158,8 @@ async def _read_to_the_end(client: httpx.AsyncClient, path: str) -> None:
 
 
 def _is_deleted(stack: Stack, image: str) -> bool:
-    with psycopg2.connect(embedded.database_url(stack.home)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT deleted_at IS NOT NULL FROM processing_image WHERE id = %s", [image])
-        found = cursor.fetchone()
-    connection.close()
-    assert found is not None
-    return bool(found[0])
+    ((deleted,),) = execute(stack, "SELECT deleted_at IS NOT NULL FROM processing_image WHERE id = %s", image)
+    return bool(deleted)
 
 
 async def test_signing_out_ends_the_pages_sockets(stack: Stack, alice: Account) -> None:

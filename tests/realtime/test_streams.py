@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import httpx
-import psycopg2
 import pytest
 
-from imageapi.up import embedded
 from tests.api import Api
+from tests.database import execute
 from tests.realtime.test_sockets import truth, uploaded
 from tests.serving import web_server
 from tests.stack import Stack
@@ -59,12 +58,6 @@ async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {stack.token}"}
     async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=60) as opened:
         yield opened
-
-
-def execute(stack: Stack, statement: str, *values: Any) -> None:
-    with psycopg2.connect(embedded.database_url(stack.home)) as connection:
-        connection.cursor().execute(statement, values)
-    connection.close()
 
 
 async def test_a_jobs_stream_has_the_very_frames_of_its_log(

@@ -11,17 +11,15 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg2
 import pytest
 from PIL import Image
 from standardwebhooks import Webhook
 
-from imageapi.up import embedded
+from tests.database import execute
 from tests.drawing import photo
 from tests.origins import Origin, Reply, Request, drip, endless, origin_server, stall
 from tests.stack import Stack, free_port
@@ -143,11 +141,6 @@ def test_two_hundred_addresses_with_ten_bad_ones(stack: Stack, origin: Origin) -
     assert compressed.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     image = Image.open(io.BytesIO(compressed.content))
     assert (image.format, image.size) == ("JPEG", (160, 120))
-
-
-def execute(stack: Stack, statement: str, *values: Any) -> None:
-    with closing(psycopg2.connect(embedded.database_url(stack.home))) as connection, connection:
-        connection.cursor().execute(statement, values)
 
 
 def wait_for_delivery(stack: Stack, job: str, done: Any, seconds: float = 30) -> dict[str, Any]:

@@ -6,18 +6,17 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg2
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from imageapi.up import embedded
+from tests.database import execute
 from tests.drawing import photo
 from tests.origins import Origin, Reply, Request, endless, origin_server, stall
 from tests.stack import Stack
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 _seeds = itertools.count(7000)
@@ -254,13 +253,6 @@ def test_the_log_is_filtered_and_many_are_sent_again(stack: Stack, receiver: Ori
     assert len(receiver.requests("/two")) == 3
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 def test_after_a_pause_messages_of_a_job_still_come_in_order(stack: Stack, receiver: Origin) -> None:
     """The first one fails once: none of those behind it goes before it."""
     seen: list[Request] = []
@@ -362,12 +354,6 @@ def test_after_the_last_try_the_endpoint_is_disabled(stack: Stack, receiver: Ori
     last = delivery(stack, job, lambda found: found["status"] == "failed")
     assert (last["attempts"], last["next_attempt_at"]) == (10, None)
     assert httpx.get(f"{stack.url}/api/webhooks/{endpoint['id']}").json()["disabled_at"]
-
-
-def execute(stack: Stack, statement: str, *values: Any) -> None:
-    with psycopg2.connect(embedded.database_url(Path(stack.home))) as connection:
-        connection.cursor().execute(statement, values)
-    connection.close()
 
 
 def test_another_account_sees_and_replays_nothing(stack: Stack, receiver: Origin) -> None:

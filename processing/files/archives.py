@@ -1,4 +1,4 @@
-"""A job's files as one ZIP, made while it is read: nothing of it lies in memory or on a disk.
+"""Files of images as one ZIP, made while it is read: nothing of it lies in memory or on a disk.
 
 Stored, not packed (pictures are packed already), so its length is known before its first byte: one that a
 broken source cuts short never looks whole.
@@ -17,7 +17,7 @@ from zipstream import ZipStream
 from processing.files import storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 ORIGINAL = "original"
 MANIFEST = "manifest.json"
@@ -80,8 +80,10 @@ class Names:
         return found
 
 
-def archive(members: Iterable[Member], missing: Iterable[dict[str, str | None]], job_id: str) -> ZipStream:
-    """A ZIP whose `len` is its size; `missing` is what else the manifest says is not in it.
+def archive(
+    members: Iterable[Member], missing: Iterable[dict[str, str | None]], about: Mapping[str, str]
+) -> ZipStream:
+    """A ZIP whose `len` is its size. Its manifest says `about` first, what is in it, and what is `missing`.
 
     Iterating it raises OSError where a file can't be read; whoever sends it must then break off.
     """
@@ -91,7 +93,7 @@ def archive(members: Iterable[Member], missing: Iterable[dict[str, str | None]],
     placed = [(names.take(m.name, f"{m.rendition}/" if several else ""), m) for m in members]
     for name, member in placed:
         files.append({"file": name} | {k: v for k, v in asdict(member).items() if k not in ("key", "file")})
-    manifest = json.dumps({"job_id": job_id, "files": files, "missing": list(missing)}, ensure_ascii=False)
+    manifest = json.dumps({**about, "files": files, "missing": list(missing)}, ensure_ascii=False)
     zipped.add(manifest.encode(), MANIFEST)
     for name, member in placed:
         zipped.add(member.pieces(), name, size=member.size)

@@ -1,4 +1,4 @@
-"""Taking a job's files home as one ZIP."""
+"""Taking files home as one ZIP: those of a job, or chosen ones."""
 
 from __future__ import annotations
 
@@ -86,3 +86,45 @@ def test_a_source_that_breaks_cuts_the_connection(api: Api, stack: Stack) -> Non
         api.client.get(f"/api/jobs/{job_id}/archive?renditions=original")
     stored.write_bytes(files[1][1])
     assert len(archived(api, job_id, renditions="original")[0].namelist()) == 4
+
+
+def test_chosen_images_come_in_the_order_of_choice(api: Api) -> None:
+    files = [("one.jpg", fresh()), ("two.jpg", fresh()), ("three.jpg", fresh())]
+    ids = [image["id"] for image in api.multi(files).json()["accepted"]]
+    api.finished(api.client.get(f"/api/images/{ids[0]}").json()["job_id"])
+    chosen = [ids[2], ids[0], ids[2]]
+    for body in (
+        {"json": {"images": chosen, "renditions": "original"}},
+        {"data": {"images": chosen, "renditions": "original"}},
+    ):
+        answer = api.client.post("/api/archive", **body)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="images.zip"'
+        found = zipfile.ZipFile(io.BytesIO(answer.content))
+        assert found.testzip() is None
+        assert found.namelist() == ["manifest.json", "three.jpg", "one.jpg"]
+        assert found.read("three.jpg") == files[2][1]
+    api.client.delete(f"/api/images/{ids[0]}")
+    answer = api.client.post("/api/archive", json={"images": chosen})
+    problem(answer, 404, "not_found")
+    assert ids[0] in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "attr"),
+    [
+        ({}, "images"),
+        ({"images": []}, "images"),
+        ({"images": "x"}, "images"),
+        ({"images": ["x"]}, "images.0"),
+        ({"images": ["01980000-0000-7000-8000-000000000000"] * 1001}, "images"),
+        ({"images": ["01980000-0000-7000-8000-000000000000"], "renditions": 3.5}, None),
+    ],
+)
+def test_a_bad_choice_is_named(api: Api, wish: dict[str, object], attr: str | None) -> None:
+    answer = api.client.post("/api/archive", json=wish)
+    if attr is None:
+        problem(answer, 404, "not_found")
+    else:
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["errors"][0]["attr"] == attr

@@ -115,6 +115,7 @@ ROWS = [
     Row("GET", "api/jobs/<any_uuid:job_id>", owners(200)),
     Row("GET", "api/jobs/<any_uuid:job_id>/images", owners(200)),
     Row("GET", "api/jobs/<any_uuid:job_id>/archive", owners(200)),
+    Row("POST", "api/archive", owners(200), {"data": {"images": "<any_uuid:image_id>"}}),
     Row("GET", "api/jobs/<any_uuid:job_id>/events", owners(200)),
     Row("GET", "api/events", accounts(200)),
     Row("POST", "api/jobs/<any_uuid:job_id>/retry", owners(202)),
@@ -316,6 +317,8 @@ def test_every_route_answers_each_caller(
     for caller in CALLERS:
         url = f"{callers.bases[caller]}/{filled(row.route, things, row.fill)}"
         send = {**row.send, "headers": {**row.send.get("headers", {}), **callers.headers[caller]}}
+        if "data" in send:
+            send["data"] = {name: filled(text, things, row.fill) for name, text in row.send["data"].items()}
         answer = httpx.request(row.method, url, timeout=60, **send)
         seen[caller] = answer.status_code
         if answer.status_code >= 400:

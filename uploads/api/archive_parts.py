@@ -1,4 +1,4 @@
-"""Which files an archive of a job holds."""
+"""Which files an archive holds."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 Missing = dict[str, str | None]
 
 
-def renditions_asked(request: Request, images: Iterable[Image]) -> list[str]:
-    """`?renditions=`, names; without it all that the plan gives. Raises Refused."""
+def renditions_asked(request: Request, text: str, images: Iterable[Image]) -> list[str]:
+    """Names, from `text`, where they stand comma-separated; all that the plan gives where it is empty.
+
+    Raises Refused.
+    """
     plan = account(request).plan
     made = {row["name"]: None for image in images for row in image.renditions if is_given(row["name"], plan)}
-    text = ",".join(request.query_params.getlist("renditions"))
     if len(text) > MOST:
         detail = f"`renditions` has at most {MOST} characters."
         raise Refused(400, "max_length", detail, attr="renditions")

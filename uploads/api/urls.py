@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 from processing.plumbing import url_ids  # noqa: F401  (it registers <any_uuid:...>)
 from uploads.api.views import (
     accounts,
+    archives,
     batches,
     canvas,
     events,
@@ -59,7 +60,8 @@ urlpatterns = [
     *either("api/jobs", jobs.JobListView.as_view(), "job-list"),
     *either("api/jobs/<any_uuid:job_id>", jobs.JobView.as_view(), "job"),
     *either("api/jobs/<any_uuid:job_id>/images", jobs.JobImagesView.as_view(), "job-images"),
-    *either("api/jobs/<any_uuid:job_id>/archive", jobs.ArchiveView.as_view(), "job-archive"),
+    *either("api/jobs/<any_uuid:job_id>/archive", archives.JobArchiveView.as_view(), "job-archive"),
+    *either("api/archive", archives.ArchiveView.as_view(), "archive"),
     *either("api/jobs/<any_uuid:job_id>/events", events.JobEventsView.as_view(), "job-events"),
     *either("api/events", events.EventsView.as_view(), "events"),
     *either("api/jobs/<any_uuid:job_id>/retry", jobs.RetryView.as_view(), "job-retry"),

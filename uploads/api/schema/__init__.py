@@ -5,7 +5,19 @@ Importing the package describes the views. drf-spectacular asks for it by the se
 
 from __future__ import annotations
 
-from uploads.api.schema import events, more, resumable, routes, security, webhooks
+from uploads.api.schema import canvas, csv, events, finding, giving, resumable, routes, security, webhooks
 from uploads.api.schema.plain import complete, one_spelling
 
-__all__ = ["complete", "events", "more", "one_spelling", "resumable", "routes", "security", "webhooks"]
+__all__ = [
+    "canvas",
+    "complete",
+    "csv",
+    "events",
+    "finding",
+    "giving",
+    "one_spelling",
+    "resumable",
+    "routes",
+    "security",
+    "webhooks",
+]

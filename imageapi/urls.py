@@ -9,6 +9,7 @@ from imageapi.asyncapi import asyncapi
 from imageapi.description import Description
 from imageapi.observability.metrics import metrics_view
 
+admin.autodiscover()
 schema = Description.as_view()
 # Its script by itself, not in the page, where the policy would forbid it.
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="uploads/docs.html")

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from django.conf import settings
 
 from imageapi.up import embedded
 from tests.api import Api
 from tests.environment import HOME
+from tests.migrated import give_data
 from tests.stack import Stack
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[None]:
     """PostgreSQL and Redis of this test process."""
+    give_data(HOME)
     started: list[embedded.Server] = []
     try:
         for server in (embedded.Postgres(HOME), embedded.Redis(HOME)):
@@ -29,7 +32,8 @@ def servers() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(servers: None) -> None:
-    """pytest-django makes its test database once these run."""
+    """pytest-django makes its test database once these run, as a copy of the one that has its tables."""
+    settings.DATABASES["default"]["TEST"]["TEMPLATE"] = "imageapi"
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from typing import Self
 import psutil
 
 from imageapi.up.subprocesses import Account, Command, spawn
+from tests.migrated import give_data
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 150.0
@@ -41,7 +42,8 @@ class StackFailed(AssertionError):
 class Stack:
     """`manage.py up` in a session of its own, on a free port, with all its state below `home`.
 
-    Start it from a thread that lives as long as it is needed: when that ends, even by force, it stops.
+    Start it from a thread that lives as long as it is needed: when that ends, even by force, it stops. A new
+    home is given its database's tables, unless it is to start `from_nothing`.
     """
 
     def __init__(
@@ -50,11 +52,14 @@ class Stack:
         env: Mapping[str, str] | None = None,
         account: Account | None = None,
         checkout: Path = ROOT,
+        *,
+        from_nothing: bool = False,
     ) -> None:
         self.home = home
         self.checkout = checkout
         self.env = dict(env or {})
         self.account = account
+        self.from_nothing = from_nothing or account is not None or checkout != ROOT
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._lines: list[str] = []
@@ -103,6 +108,8 @@ class Stack:
         own = {"IMAGEAPI_HOME": str(self.home), "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         self._finish_reading()
         self._lines = []
+        if not self.from_nothing and "DATABASE_URL" not in self.env:
+            give_data(self.home)
         command = Command(
             name="up",
             argv=(self._python(), "manage.py", "up"),

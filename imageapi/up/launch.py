@@ -222,6 +222,8 @@ def _environ_for_children(environ: Mapping[str, str], home: Path, host: str) -> 
         "IMAGEAPI_LOOPBACK_PLAN": LOOPBACK_PLAN if by_itself else "",
         "TMPDIR": str(home / "tmp"),
         "PYTHONUNBUFFERED": "1",
+        # `manage.py setup` has just run them.
+        "CELERY_SKIP_CHECKS": "1",
         # A worker that is told to stop gives its tasks a few seconds, then puts them back.
         "REMAP_SIGTERM": "SIGQUIT",
     }

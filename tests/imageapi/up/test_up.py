@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("up") / "home") as stack:
+    with Stack(tmp_path_factory.mktemp("up") / "home", from_nothing=True) as stack:
         yield stack
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zipfile
 
 import httpx
 import pytest
@@ -245,3 +247,48 @@ def test_colours_are_picked_and_taken_from_a_picture(page: Page, api: httpx.Clie
     page.get_by_role("button", name="All colours").click()
     expect(tiles(page)).to_have_count(4)
     expect(page.locator(".color-chip")).to_have_count(0)
+
+
+def test_selected_pictures_are_downloaded_as_one_archive(page: Page, api: httpx.Client) -> None:
+    ids = upload(api, *(plain(40 * index) for index in range(4)))
+    expect(tiles(page)).to_have_count(4)
+    page.get_by_role("button", name="Select", exact=True).click()
+    for image in (ids[1], ids[3]):
+        page.locator(f'.tile[data-id="{image}"] .tile-open').click()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download").click()
+    assert downloading.value.suggested_filename == "images.zip"
+    with zipfile.ZipFile(downloading.value.path()) as archive:
+        assert archive.testzip() is None
+        manifest = json.loads(archive.read("manifest.json"))
+    assert {file["image_id"] for file in manifest["files"]} == {ids[1], ids[3]}
+    # One that is gone meanwhile.
+    assert api.delete(f"/api/images/{ids[1]}").status_code == 204
+    expect(page.locator("#selection-count")).to_have_text("1 selected")
+    page.route("**/api/archive", lambda route: route.fulfill(status=404, body="{}"))
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_text("The archive could not be made")).to_be_visible()
+
+
+def test_of_pictures_that_look_alike_the_best_is_kept(page: Page, api: httpx.Client) -> None:
+    large, small = drawn_photo(71, 640, 480), drawn_photo(71, 640, 480).resize((320, 240))
+    pictures = [encoded(small, "JPEG"), encoded(large, "JPEG"), encoded(drawn_photo(72, 640, 480), "JPEG")]
+    copy, best, other = upload(api, *pictures)
+    expect(tiles(page)).to_have_count(3)
+    page.get_by_role("button", name=re.compile("^Account")).click()
+    page.get_by_role("button", name="Pictures that look alike").click()
+    panel = page.locator("#duplicates")
+    expect(panel.get_by_role("status")).to_have_text("1 group of pictures that look alike")
+    expect(panel.locator(".alike-one")).to_have_count(2)
+    expect(panel.locator(".alike-one.kept")).to_contain_text("640 × 480")
+    panel.get_by_role("button", name="Delete the other one").click()
+    expect(panel.get_by_role("status")).to_have_text("No pictures look alike.")
+    assert {image["id"] for image in api.get("/api/list").json()} == {best, other}
+    # The way back is inside the dialog: nothing outside of it can be reached.
+    page.get_by_role("button", name="Undo").click()
+    expect(panel.locator(".alike-one")).to_have_count(2)
+    expect(page.locator(f'.tile[data-id="{copy}"]')).to_be_visible()
+    panel.get_by_role("checkbox").nth(1).check()
+    expect(panel.get_by_role("button", name="Delete the other")).to_be_disabled()
+    panel.get_by_role("button", name="Leave them all").click()
+    expect(panel.locator(".alike-one")).to_have_count(0)

@@ -27,6 +27,7 @@ def policy() -> str:
             f"img-src 'self' blob: data:{elsewhere}",
             "connect-src 'self'",
             "form-action 'self'",
+            "frame-src 'self'",  # downloads that a form asks for
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )

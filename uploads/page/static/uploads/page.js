@@ -111,7 +111,14 @@ const viewer = new Viewer(wall, {
   openJob: (job) => panels.open("jobs").then((panel) => panel?.show(job)),
 });
 
-const panels = new Panels($("drawer"), { request, insist, follow, announce, toast: tell, open: (id) => viewer.open(id) });
+const panels = new Panels($("drawer"), {
+  request, insist,
+  follow,
+  announce,
+  toast: tell,
+  open: (id) => viewer.open(id),
+  remove: (images, undone) => deletion.delete(images, undone),
+});
 
 // Live, polling, offline
 

@@ -2,7 +2,7 @@
  * The drawer at the side, and the panels in it, each a module of its own that is loaded when it is first opened.
  *
  * To add one, put `<section id="NAME" data-title="Its title" data-module="{% static 'uploads/panels/NAME.js' %}" hidden>`
- * into the drawer of page.html, a button with `data-panel="NAME"` anywhere, and write NAME.js:
+ * into the drawer of page.html (`data-wide` where it needs room), a button with `data-panel="NAME"` anywhere, and write NAME.js:
  *
  *   export function mount(section, api) { ... }
  *
@@ -12,6 +12,8 @@
  *   follow(jobId, {images, finished})             images(list of Image) as they change, finished(Job) once;
  *                                                 gives a function that stops it
  *   open(imageId)                                 shows a picture
+ *   remove(images, undone)                        deletes them, with a way back; undone() once it was taken
+ *   close()                                       closes the drawer
  *   announce(text)                                says it to screen readers
  *   toast(text)                                   shows it for a few seconds
  */
@@ -57,6 +59,7 @@ export class Panels {
     const section = this.drawer.querySelector(`#${name}`);
     for (const other of this.drawer.querySelectorAll("section[data-module]")) other.hidden = other !== section;
     this.drawer.querySelector("#drawer-title").textContent = section.dataset.title;
+    this.drawer.toggleAttribute("data-wide", "wide" in section.dataset);
     if (!this.drawer.open) this.drawer.showModal();
     const panel = await this.#mount(section);
     this.current = panel;

@@ -6,7 +6,16 @@ const SECONDS = 8;
 
 export class Toasts {
   constructor(box) {
-    this.box = box;
+    Object.assign(this, { box, home: box.parentElement });
+    // `close` does not bubble.
+    document.addEventListener("close", () => this.#settle(), { capture: true });
+  }
+
+  /** Into the dialog that is open, if one is: what is outside of it can't be reached. */
+  #settle() {
+    const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+    const home = dialog ?? this.home;
+    if (this.box.parentElement !== home) home.append(this.box);
   }
 
   /** Shows `text`; with `action` a button that is called `label`. Gives a function that takes it away. */
@@ -31,6 +40,7 @@ export class Toasts {
     // Nobody reads against a clock: it waits for the pointer and the focus.
     for (const name of ["pointerenter", "focusin"]) note.addEventListener(name, () => clearTimeout(timer));
     for (const name of ["pointerleave", "focusout"]) note.addEventListener(name, start);
+    this.#settle();
     this.box.append(note);
     while (this.box.children.length > 3) this.box.firstElementChild.remove();
     start();

@@ -17,10 +17,11 @@ export class Deletion {
     });
   }
 
-  delete(images) {
+  /** `undone()` is told when they are brought back. */
+  delete(images, undone = () => {}) {
     if (!images.length) return;
     for (const image of images) this.wall.drop(image.id);
-    const step = { images, gone: null, close: null };
+    const step = { images, undone, gone: null, close: null };
     step.gone = inTurns(images, (image) => this.#send(image));
     const text = images.length === 1 ? `Deleted ${images[0].name}` : `Deleted ${number(images.length)} pictures`;
     step.close = this.toasts.show(text, { label: "Undo", action: () => this.#undo(step) });
@@ -50,6 +51,7 @@ export class Deletion {
     step.close();
     await step.gone;
     await inTurns(step.images, (image) => this.#bringBack(image));
+    step.undone();
   }
 
   async #bringBack(image) {

@@ -1,9 +1,11 @@
 /** Many pictures at once: chosen by click, shift, drag or keyboard; what is done to them stands at the foot. */
 
 import { copy } from "../shared/copy.js";
+import { download } from "../shared/download.js";
 import { number, plural } from "../shared/words.js";
 
 const $ = (id) => document.getElementById(id);
+const MOST_IN_ARCHIVE = 1000; // what POST /api/archive takes
 
 export class Selection {
   /** `remove(images)`, `restore(images)` are wishes; `tell(text)` shows a note. */
@@ -15,6 +17,7 @@ export class Selection {
     $("selection-delete").addEventListener("click", () => this.#with(remove));
     $("selection-restore").addEventListener("click", () => this.#with(restore));
     $("selection-links").addEventListener("click", () => this.#copyLinks());
+    $("selection-archive").addEventListener("click", () => this.#download());
     addEventListener("keydown", (event) => this.#typed(event));
     grid.box.addEventListener("pointerdown", (event) => this.#dragFrom(event));
     grid.box.addEventListener("dragstart", (event) => this.on && event.preventDefault());
@@ -64,6 +67,15 @@ export class Selection {
     this.tell((await copy(text)) ? `${plural(urls.length, "link")} copied.` : "The browser did not let the links be copied.");
   }
 
+  #download() {
+    const ids = this.images.map(({ id }) => id);
+    if (ids.length > MOST_IN_ARCHIVE) {
+      this.tell(`At most ${number(MOST_IN_ARCHIVE)} pictures come in one archive; ${number(ids.length)} are selected.`);
+      return;
+    }
+    download("/api/archive", { images: ids }, () => this.tell("The archive could not be made. Try again in a moment."));
+  }
+
   #typed(event) {
     if (event.target.matches("input, textarea, select") || document.querySelector("dialog[open]")) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "a") {
@@ -103,7 +115,7 @@ export class Selection {
     $("select").setAttribute("aria-pressed", String(this.on));
     $("selection").hidden = !this.on;
     $("selection-count").textContent = this.chosen.size ? `${number(this.chosen.size)} selected` : "Click pictures to select them";
-    for (const id of ["links", "delete", "restore"]) $(`selection-${id}`).disabled = !this.chosen.size;
+    for (const id of ["links", "archive", "delete", "restore"]) $(`selection-${id}`).disabled = !this.chosen.size;
     this.grid.box.classList.toggle("selecting", this.on);
     this.grid.mark();
   }

@@ -128,7 +128,7 @@ export class Wall {
     if (document.activeElement !== $("search-words")) $("search-words").value = q;
     $("filter").value = status;
     document.documentElement.dataset.view = trash ? "trash" : q || status ? "list" : "feed";
-    $("selection-delete").hidden = Boolean(trash);
+    for (const id of ["links", "archive", "delete"]) $(`selection-${id}`).hidden = Boolean(trash);
     $("selection-restore").hidden = !trash;
     if (q || status || trash) {
       this.#head(asked);

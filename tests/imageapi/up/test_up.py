@@ -167,7 +167,7 @@ def test_two_run_side_by_side(stack: Stack, own_stack: Stack) -> None:
 def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        stack = Stack(tmp_path / "home", {"PORT": str(port)})
+        stack = Stack(tmp_path / "home", {"PORT": str(port)}, from_nothing=True)
         stack.launch()
         said = stack.wait_for("PORT=", 60)
         assert stack.process is not None

@@ -55,10 +55,10 @@ WHERE i.status = 'completed' AND i.deleted_at IS NULL AND color ->> 'hue' IS NOT
 ON CONFLICT DO NOTHING
 """
 
-# The same for the cells of their colours (processing.news.colors).
+# The same for the cells of their colours, and their places in them (processing.news.colors).
 _INDEX_CELLS = """
-INSERT INTO processing_imagecell (owner_id, cell, image_id)
-SELECT i.owner_id, processing_color_cell(color ->> 'hex'), i.id
+INSERT INTO processing_imagecell (owner_id, cell, image_id, place)
+SELECT i.owner_id, processing_color_cell(color ->> 'hex'), i.id, processing_color_place(color ->> 'hex')
 FROM {images} i, jsonb_array_elements(i.colors) color
 WHERE i.status = 'completed' AND i.deleted_at IS NULL
 ON CONFLICT DO NOTHING

@@ -191,12 +191,13 @@ class ImageHue(models.Model):
 
 
 class ImageCell(models.Model):
-    """One OKLab cell that a dominant colour of a completed image lies in: behind the feed by colours.
+    """One dominant colour of a completed image: its cell of OKLab, and its place in that.
 
-    As with hues the key is the index; images that are deleted have none.
+    As with hues the key is the index behind the feed; images that are deleted have none.
     """
 
-    pk = models.CompositePrimaryKey("owner_id", "cell", "image_id")
+    pk = models.CompositePrimaryKey("owner_id", "cell", "image_id", "place")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
     cell = models.SmallIntegerField()
     image = models.ForeignKey(Image, models.CASCADE, related_name="+")
+    place = models.IntegerField(help_text="OKLab, ten bits each of lightness, a and b.")

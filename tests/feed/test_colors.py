@@ -15,7 +15,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from processing.imaging.oklab import oklab
 from processing.news import colors
+from tests.database import execute
 from tests.feed.people import Person
+from tests.stack import Stack
 
 _serial = itertools.count()
 STRIPES = [
@@ -89,6 +91,27 @@ def test_its_cells_hold_whatever_is_near() -> None:
         for distance in (0.0, 0.03, 0.1, 0.5):
             near = np.linalg.norm(places - lab(color), axis=1) <= distance
             assert set(numbers[near]) <= set(colors.cells(color, distance)), (color, distance)
+
+
+def test_a_place_is_near_its_colour(stack: Stack) -> None:
+    dice = random.Random(6)
+    every = ["#000000", "#ffffff", "#0000ff", "#00ff00", "#ff0000", "#ff00ff", "#ffff00", "#00ffff"]
+    every += [f"#{dice.randrange(2**24):06x}" for _ in range(500)]
+    for color, ball in ((each, colors.ball_of(each, 0)) for each in every):
+        asked = "SELECT processing_places_apart(processing_color_place(%s), %s, %s, %s)"
+        ((apart,),) = execute(stack, asked, color, *ball[:3])
+        assert apart <= ball[3], color
+
+
+def test_colours_of_one_cell_in_one_image_keep_none_from_the_page(alice: Person) -> None:
+    twice = [striped(["#ff8800", "#ff8c04"]) for _ in range(8)]
+    made = alice.upload(*twice, *[striped(["#ff8800"]) for _ in range(3)])
+    assert ids(alice.feed(color="ff8800", limit=10)) == made[:0:-1]
+    assert ids(alice.feed(color=["ff8800", "ff8c04"], limit=11, distance=0.03)) == made[::-1]
+    assert ids(alice.feed(color=["ff8800", "1144cc"])) == []
+    blue = alice.upload(striped(["#1144cc", "#ff8800"]))
+    assert ids(alice.feed(color=["ff8800", "1144cc"])) == blue
+    assert ids(alice.feed(color="ff8800", hue=260, tolerance=60)) == blue
 
 
 def test_it_holds_what_the_contract_says_for_each_question(alice: Person, charlie: Person) -> None:

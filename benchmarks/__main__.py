@@ -19,6 +19,7 @@ BENCHMARKS = (
     "ways",
     "fairness",
     "formats",
+    "likeness",
 )
 
 

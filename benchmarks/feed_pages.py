@@ -1,7 +1,7 @@
-"""GET /api/feed for accounts of several sizes in one database, asked in turn.
+"""GET /api/feed, and what looks like an image, for accounts of several sizes in one database, asked in turn.
 
 The synthetic images are rows only, made by the database itself: copies of one real image and its job, so that
-a row is what the service writes, whatever its columns are, with up to three hues each, as photographs have.
+a row is what the service writes, whatever its columns are, with three random colours each.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ _IMAGE = {
     "name": "'synthetic-' || n || '.jpg'",
     "checksum": "md5(n::text) || md5((-n)::text)",
     "key": "substr(md5(n::text), 1, 22)",
+    "phash": "('x' || substr(md5(n || 'look'), 1, 16))::bit(64)::bigint",
+    "colors": """(SELECT jsonb_agg(jsonb_build_object(
+        'hex', '#' || substr(md5(n || place), 1, 6),
+        'hue', abs(hashtext(n || place)) %% 360, 'share', 0.3))
+        FROM unnest(ARRAY['a', 'b', 'c']) AS place)""",
 }
 _FILL = """
 WITH job AS (
@@ -41,11 +46,17 @@ WITH job AS (
 ), image AS (
     INSERT INTO processing_image ({image})
     SELECT {new_image} FROM job, processing_image AS one, generate_series(%(first)s, %(last)s) AS n
-    WHERE one.id = %(template)s RETURNING id, owner_id
+    WHERE one.id = %(template)s RETURNING id, owner_id, colors
+), color AS (
+    SELECT owner_id, id, color ->> 'hex' AS hex, (color ->> 'hue')::smallint AS hue
+    FROM image, jsonb_array_elements(colors) AS color
+), cell AS (
+    INSERT INTO processing_imagecell (owner_id, cell, image_id, place)
+    SELECT owner_id, processing_color_cell(hex), id, processing_color_place(hex) FROM color
+    ON CONFLICT DO NOTHING
 )
 INSERT INTO processing_imagehue (owner_id, hue, image_id)
-SELECT DISTINCT owner_id, (abs(hashtext(id::text || place)) %% 360)::smallint, id
-FROM image, unnest(ARRAY['a', 'b', 'c']) AS place
+SELECT DISTINCT owner_id, hue, id FROM color
 """
 _PIECE = 250_000
 _ASKS = 300
@@ -79,7 +90,8 @@ def in_bulk(cursor: Any) -> Iterator[None]:
     cursor.execute("SET maintenance_work_mem = '1GB'")
     cursor.execute(
         "SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index"
-        " WHERE indrelid = ANY(ARRAY['processing_image', 'processing_imagehue']::regclass[])"
+        " WHERE indrelid IN ('processing_image'::regclass, 'processing_imagehue'::regclass,"
+        " 'processing_imagecell'::regclass)"
         " AND indpred IS NULL AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)"
     )
     indexes = cursor.fetchall()
@@ -88,7 +100,7 @@ def in_bulk(cursor: Any) -> Iterator[None]:
     yield
     for _, definition in indexes:
         cursor.execute(definition)
-    cursor.execute("VACUUM (ANALYZE) processing_image, processing_imagehue")
+    cursor.execute("VACUUM (ANALYZE) processing_image, processing_imagehue, processing_imagecell")
     cursor.execute("CHECKPOINT")
     cursor.execute("RESET ALL")
 
@@ -148,19 +160,50 @@ def measure_pages(cursor: Any, accounts: list[tuple[int, Person]]) -> None:
         ("one hue, tolerance 60", {"tolerance": 60}),
         ("every hue", None),
     ):
-        times = in_turn([_asking(person, query) for _, person in accounts])
-        for name, part in (("p50", 0.5), ("p95", 0.95)):
-            found = [quantile(some, part) for some in times]
-            line(f"  {label}, {name}", *[f"{ms:.2f} ms" for ms in found], f"{found[-1] / found[0]:.2f} x")
+        _tell(label, in_turn([_asking(person, query) for _, person in accounts]))
+    for count in (1, 2, 3, 5):
+        label = f"{count} random colour{'s' if count > 1 else ''}, distance 0.1"
+        _tell(label, in_turn([_asking_colors(person, count) for _, person in accounts]))
+    _tell("what looks like one", in_turn([_asking_alike(cursor, person) for _, person in accounts]))
     times = in_turn([_sql(cursor, person) for _, person in accounts])
     found = [statistics.median(some) for some in times]
     line("  its index alone (SQL), p50", *[f"{ms:.2f} ms" for ms in found], f"{found[-1] / found[0]:.2f} x")
+
+
+def _tell(label: str, times: list[list[float]]) -> None:
+    for name, part in (("p50", 0.5), ("p95", 0.95)):
+        found = [quantile(some, part) for some in times]
+        line(f"  {label}, {name}", *[f"{ms:.2f} ms" for ms in found], f"{found[-1] / found[0]:.2f} x")
 
 
 def _asking(person: Person, query: dict[str, int] | None) -> Callable[[int], None]:
     def ask(hue: int) -> None:
         answer = person.feed(limit=20, **({"hue": hue, **query} if query else {}))
         assert len(answer.json()["images"]) == 20, answer.text
+
+    return ask
+
+
+def _asking_colors(person: Person, count: int) -> Callable[[int], None]:
+    def ask(number: int) -> None:
+        dice = random.Random(number * 10 + count)
+        answer = person.feed(limit=20, color=[f"{dice.randrange(2**24):06x}" for _ in range(count)])
+        assert answer.status_code == 200, answer.text
+
+    return ask
+
+
+def _asking_alike(cursor: Any, person: Person) -> Callable[[int], None]:
+    cursor.execute(
+        "SELECT id FROM processing_image"
+        " WHERE owner_id = (SELECT id FROM processing_user WHERE username = %s) ORDER BY id DESC LIMIT 5000",
+        [person.name],
+    )
+    ids = [image for (image,) in cursor.fetchall()]
+
+    def ask(number: int) -> None:
+        answer = person.http.get(f"/api/images/{ids[number]}/similar")
+        assert answer.status_code == 200, answer.text
 
     return ask
 

@@ -110,7 +110,7 @@ def _statement(cursor: Any) -> str:
     for table, own in (("job", _JOB), ("image", _IMAGE)):
         cursor.execute(
             "SELECT attname FROM pg_attribute"
-            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
             [f"processing_{table}"],
         )
         names = [name for (name,) in cursor.fetchall()]

@@ -162,6 +162,18 @@ def test_a_single_upload_says_what_it_looks_like(alice: Person) -> None:
     assert first in answer.json()["detail"]
 
 
+def test_a_body_of_bytes_names_its_webhook_in_the_query(alice: Person) -> None:
+    sent = {"content": coded(45), "headers": {"Content-Type": "image/jpeg"}}
+    answer = alice.http.post("/api/upload", params={"webhook_url": "ftp://a.example/"}, **sent)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == "webhook_url"
+    address = "https://receiver.invalid/hook"
+    answer = alice.http.post("/api/upload", params={"webhook_url": address}, **sent)
+    assert answer.status_code == 200, answer.text
+    job = alice.http.get(f"/api/jobs/{answer.json()['job_id']}").json()
+    assert job["webhook_url"] == address
+
+
 @pytest.mark.parametrize("said", ["maybe", "MARK", "allow,mark"])
 def test_a_bad_wish_is_named(alice: Person, said: str) -> None:
     answer = alice.http.post(

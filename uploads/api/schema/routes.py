@@ -77,15 +77,18 @@ UPLOAD: Refusals = {
 }
 
 
+# What may come with every upload.
+_WISHES: dict[str, Shape] = {
+    "webhook_url": WEBHOOK,
+    "recipes": RECIPES,
+    "near_duplicates": NEAR_DUPLICATES,
+}
+
+
 def _form(field: str, shape: Shape) -> Shape:
     return {
         "type": "object",
-        "properties": {
-            field: shape,
-            "webhook_url": WEBHOOK,
-            "recipes": RECIPES,
-            "near_duplicates": NEAR_DUPLICATES,
-        },
+        "properties": {field: shape, **_WISHES},
         "required": [field],
     }
 
@@ -114,7 +117,14 @@ describe(
         multipart=_form("image", FILE),
         binary=("image/*", "application/octet-stream"),
         example={"image": "photo.jpg"},
-        parameters=[IDEMPOTENCY, query("name", {"type": "string"}, "The file's name, of a body of bytes.")],
+        parameters=[
+            IDEMPOTENCY,
+            query("name", {"type": "string"}, "The file's name, of a body of bytes."),
+            *(
+                query(name, shape, "The form's field, for a body of bytes.")
+                for name, shape in _WISHES.items()
+            ),
+        ],
         refusals=UPLOAD
         | {
             400: UPLOAD[400] | {"no_image": "Send at least one file in the multipart field `image`."},

@@ -48,7 +48,7 @@ _STATUS = {
 
 # Bodies up to this many bytes are taken before they are refused: they may hold what the account has already.
 _SMALL = 1024 * 1024
-_IN_QUERY = ("near_duplicates",)
+_IN_QUERY = ("near_duplicates", "webhook_url")
 # What multipart may add to a file, at most.
 _ENVELOPE = 64 * 1024
 

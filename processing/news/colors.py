@@ -63,6 +63,12 @@ def cells(color: str, distance: float) -> list[int]:
 
 
 @lru_cache(1024)
+def home(color: str) -> int:
+    """The cell that a colour (`#rrggbb`) lies in; at an edge one of those that meet there."""
+    return min(cells(color, 0.0))
+
+
+@lru_cache(1024)
 def ball_of(color: str, distance: float) -> tuple[float, float, float, float]:
     """A colour in OKLab, and the square of a distance to a place within which all that is near enough lies.
 

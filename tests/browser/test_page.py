@@ -326,6 +326,35 @@ def test_signing_in_and_out(browser: Browser, closed_stack: Stack) -> None:
     assert [text for text in complaints if "401" not in text] == []
 
 
+def test_an_administrator_takes_over_what_nobody_signed_for(
+    browser: Browser, stack: Stack, api: httpx.Client
+) -> None:
+    ids = upload(api, plain(10), plain(200))
+    before = api.get("/api/me").json()["usage"]["bytes"]
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(f"{stack.url}/login")
+    page.get_by_label("Name").fill(stack.username)
+    page.get_by_label("Password").fill(stack.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Take them over").click()
+    expect(page.get_by_text("2 pictures taken over.")).to_be_visible()
+    expect(tiles(page)).to_have_count(2)
+    assert api.get("/api/list").json() == []
+    left = api.get("/api/me").json()["usage"]["bytes"]
+    bearer = {"Authorization": f"Bearer {stack.token}"}
+    with httpx.Client(base_url=stack.url, headers=bearer, timeout=30) as client:
+        shown = client.get(f"/api/images/{ids[0]}").json()
+        assert client.get(f"/api/jobs/{shown['job_id']}").status_code == 200
+        assert client.get(shown["original_url"]).status_code == 200
+        assert client.get("/api/me").json()["usage"]["bytes"] == before - left > 0
+        found = client.get("/api/feed", params={"hue": 200}).json()["images"]
+        assert [image["id"] for image in found] == [ids[1]]
+        for image in client.get("/api/list").json():
+            assert client.delete(f"/api/images/{image['id']}").status_code == 204
+    context.close()
+
+
 @pytest.mark.parametrize("size", [(360, 740), (768, 1024), (1280, 900), (3840, 2160)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_sticks_out_at_any_size(

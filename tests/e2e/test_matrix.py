@@ -97,6 +97,7 @@ ROWS = [
     Row("DELETE", "api/uploads/<any_uuid:upload_id>", owners(204), TUS),
     Row("GET", "api/list", accounts(200)),
     Row("GET", "api/duplicates", accounts(200)),
+    Row("POST", "api/images/adopt", accounts(403) | {"administrator": 200}),
     Row("POST", "api/images/check", accounts(200), {"json": {"checksums": []}}),
     Row("GET", "api/images/<any_uuid:image_id>", owners(200)),
     Row("GET", "api/images/<any_uuid:image_id>/original", owners(200)),

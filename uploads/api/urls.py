@@ -46,6 +46,7 @@ urlpatterns = [
     *either("api/batches", batches.BatchesView.as_view(), "batches"),
     *either("api/batches/<any_uuid:job_id>/close", batches.CloseView.as_view(), "batch-close"),
     *either("api/list", images.ImageListView.as_view(), "image-list"),
+    *either("api/images/adopt", images.AdoptView.as_view(), "image-adopt"),
     *either("api/images/check", images.CheckView.as_view(), "image-check"),
     *either("api/images/<any_uuid:image_id>", images.ImageView.as_view(), "image"),
     *either("api/images/<any_uuid:image_id>/restore", images.RestoreView.as_view(), "image-restore"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import OpenApiParameter
 
 from processing.models import IMAGE_STATUSES
-from uploads.api.schema.components import Shape, array, ref
+from uploads.api.schema.components import COUNT, Shape, array, record, ref
 from uploads.api.schema.describe import Refusals, describe, operation, query
 from uploads.api.views import accounts, images, jobs, recipes
 from uploads.api.views import uploads as upload
@@ -200,6 +200,16 @@ describe(
         request=ref("Checksums"),
         example={"checksums": ["sha256:" + "0" * 64]},
         refusals={400: {"invalid": "checksums.0: Write sha256:<64 hex digits>."}},
+    ),
+)
+describe(
+    images.AdoptView,
+    post=operation(
+        "images",
+        "Take over what was uploaded without credentials",
+        {200: record({"images": COUNT, "left": COUNT})},
+        description="For administrators. `images` is how many were moved; those `left` are still under way.",
+        refusals={403: {"not_an_administrator": "Only an administrator can take them over."}},
     ),
 )
 describe(

@@ -17,11 +17,14 @@ from rest_framework.serializers import RegexField, Serializer
 from rest_framework.views import APIView
 
 from processing.accounts import quota
+from processing.accounts.models import User
 from processing.files import storage
 from processing.jobs import deletion, focal_points
+from processing.jobs.handover import hand_over
 from processing.jobs.lifecycle import wanted as wanted_of
 from processing.models import IMAGE_STATUSES, Image
 from processing.news.representations import image_shape
+from uploads.access.anonymous import ANONYMOUS
 from uploads.api.authentication import account
 from uploads.api.conditions import unless_needless
 from uploads.api.json_body import JSONBody, JsonLimits
@@ -166,6 +169,19 @@ class RestoreView(APIView):
         if image.deleted_at:
             deletion.restore(image)
         return Response(image_shape(own_image(request, image_id), account(request).plan))
+
+
+class AdoptView(APIView):
+    """Gives the administrator what was uploaded without credentials; what is under way is `left`."""
+
+    def post(self, request: Request) -> Response:
+        taker = account(request)
+        if not taker.is_staff:
+            detail = "Only an administrator can take over what was uploaded without credentials."
+            raise Refused(403, "not_an_administrator", detail)
+        giver = User.objects.filter(username=ANONYMOUS).first()
+        moved, left = hand_over(giver.id, taker.id) if giver and giver != taker else (0, 0)
+        return Response({"images": moved, "left": left})
 
 
 class OriginalView(APIView):

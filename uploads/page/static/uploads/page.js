@@ -97,7 +97,20 @@ const grid = new Grid($("grid"), {
   remove: (id) => (wall.trash ? deletion.restore([grid.image(id)]) : deletion.delete([grid.image(id)])),
   more: () => wall.more(),
 });
-const wall = new Wall(grid, { pick: () => adding.pick(), linked: tellLink });
+const wall = new Wall(grid, { pick: () => adding.pick(), adopt, linked: tellLink });
+
+/** The pictures that were uploaded before anybody signed in become the administrator's. */
+async function adopt() {
+  try {
+    const { images } = await request("/api/images/adopt", { method: "POST", seconds: 120 });
+    delete document.body.dataset.unsignedPictures;
+    tell(`${plural(images, "picture")} taken over.`);
+    wall.feed.turn(wall.feed.near);
+  } catch (problem) {
+    tell(`They could not be taken over: ${problem.message}`);
+  }
+}
+
 const deletion = new Deletion(wall, toasts);
 new Selection(grid, {
   remove: (images) => deletion.delete(images),

@@ -15,9 +15,12 @@ const FRAME = /^myImg_(\d+)\.png$/; // a canvas at so many per cent
 const STATUS_WORDS = { completed: "done", processing: "being worked on", pending: "waiting", failed: "that failed" };
 
 export class Wall {
-  /** `pick()` opens the file chooser, `linked()` is told of each change of the feed's socket. */
-  constructor(grid, { pick, linked }) {
-    Object.assign(this, { grid, pick, held: new Map(), listing: null, frames: new Map(), problem: null });
+  /**
+   * `pick()` opens the file chooser, `adopt()` takes over what was uploaded without signing in, `linked()` is told of
+   * each change of the feed's socket.
+   */
+  constructor(grid, { pick, adopt, linked }) {
+    Object.assign(this, { grid, pick, adopt, held: new Map(), listing: null, frames: new Map(), problem: null });
     this.histogram = new Histogram($("histogram"));
     const view = this.#view();
     this.picks = new ColorPicks(() => this.#picked());
@@ -235,16 +238,22 @@ export class Wall {
       const text = "None of your pictures has all of the chosen colours. Take one out, or look at everything.";
       return ["Nothing in these colours", text, "Show all colours", () => this.picks.clear()];
     }
-    if (hue === null && "unsignedPictures" in document.body.dataset) {
-      const text = "Those that were uploaded without signing in belong to nobody's account: sign out to see them. Drop images anywhere to add your own.";
-      return ["None of these pictures are yours yet", text, "Choose images", this.pick];
-    }
+    if (hue === null && "unsignedPictures" in document.body.dataset) return this.#unsignedWords();
     if (hue === null) {
       const text = "Drop images or whole folders anywhere on this page. They appear here the moment they are done, and the slider finds them by colour.";
       return ["No pictures yet", text, "Choose images", this.pick];
     }
     const text = `None of your pictures has a colour within ${tolerance}° of ${hue}°. Turn the slider, allow more tolerance, or look at everything.`;
     return [`Nothing near ${hueName(hue)}`, text, "Show all colours", () => this.dial.showAll()];
+  }
+
+  #unsignedWords() {
+    const title = "None of these pictures are yours yet";
+    const text = "Those that were uploaded without signing in belong to nobody's account: sign out to see them.";
+    if (document.body.dataset.unsignedPictures === "adopt") {
+      return [title, `${text} As an administrator you can take them over.`, "Take them over", this.adopt];
+    }
+    return [title, `${text} Drop images anywhere to add your own.`, "Choose images", this.pick];
   }
 
   #tellHeld() {

@@ -3,7 +3,7 @@
 The neighbourhood of a colour touches a few cells of OKLab; a place says within 0.001 where in its cell a
 colour lies, so almost all that is found there is near enough. The cell that the colour itself lies in mostly
 has enough, and then of the others only what is newer is read. Of several colours the rarest leads; where its
-newest images do not have the others too, the sets of all of them are intersected.
+newest images do not have the others too, the sets of all of them are intersected, stretch by stretch.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from processing.models import Image
 from processing.news.colors import ball_of, cells, home, places
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from processing.news.feed import Near
 
 _NEAR = """
-    owner_id = %(owner)s AND image_id < %(before)s
+    owner_id = %(owner)s AND image_id >= %(low)s AND image_id < %(before)s
     AND processing_places_apart(place, %(l_{n})s, %(a_{n})s, %(b_{n})s) <= %(bound)s
 """
 # Two of an image's colours may lie in one cell: DISTINCT. With nothing but its home to go by the floor is the
@@ -59,7 +60,8 @@ _COLOR_SET = (
 )
 _HUE_SET = """
 SELECT image_id FROM processing_imagehue
-WHERE owner_id = %(owner)s AND image_id < %(before)s AND hue = ANY(%(hues)s::smallint[])
+WHERE owner_id = %(owner)s AND image_id >= %(low)s AND image_id < %(before)s
+    AND hue = ANY(%(hues)s::smallint[])
 """
 # Of several colours the rarest leads; beyond this many entries none is rare.
 _RARE = 2000
@@ -67,40 +69,80 @@ _COUNT = """
 SELECT count(*) FROM (
     SELECT FROM processing_imagecell WHERE owner_id = %s AND cell = ANY(%s::smallint[]) LIMIT %s) AS counted
 """
-# How many of the leading colour's images are looked at before whole sets are intersected: that reads every
-# entry of them, and pays only where what is wanted is rare.
+# How many of the leading colour's images are looked at before sets are intersected: that reads every entry of
+# them, and pays only where what is wanted is rare.
 _ROUNDS = (64, 512)
+# Of how many of the account's images sets are intersected at first, and then; the last time, of all the rest.
+_STRETCHES = (32_768, 262_144)
+
+_OLDEST = UUID(int=0)
 
 Candidates = list[tuple[UUID, list[dict[str, Any]]]]
 
 
 def newest(owner_id: int, near: Near, limit: int, before: UUID) -> list[UUID]:
     """At most `limit` ids, all below `before`, newest first."""
-    found: list[UUID] = []
-    several = len(near.colors) > 1 or near.hue is not None
-    for statement, size in _plan(owner_id, near, limit, several=several):
-        values = _values(owner_id, near, before, size)
-        candidates = _candidates(statement, values)
-        found += [image for image, hues, there in _with_places(candidates) if near.takes(hues, there)]
-        if len(found) >= limit or len(candidates) < size:
-            break
-        before = candidates[-1][0]
-    return found[:limit]
+    search = _Search(owner_id, near, limit, before)
+    if len(near.colors) == 1 and near.hue is None:
+        search.read(_about(_OF_ONE, 0))
+    else:
+        search.look_at_the_rarest()
+        search.intersect()
+    return search.found[:limit]
 
 
-def _plan(owner_id: int, near: Near, limit: int, *, several: bool) -> Iterator[tuple[str, int]]:
-    """Statements, and how many candidates each is to give, for as long as there are not enough."""
-    if several:
-        lead = _rarest(owner_id, near)
+class _Search:
+    """What was found so far, all that is not older than `before`."""
+
+    def __init__(self, owner_id: int, near: Near, limit: int, before: UUID) -> None:
+        self.owner_id, self.near, self.limit, self.before = owner_id, near, limit, before
+        self.found: list[UUID] = []
+        self.over = False
+
+    def look_at_the_rarest(self) -> None:
+        statement = _about(_OF_ONE, _rarest(self.owner_id, self.near))
         for size in _ROUNDS:
-            yield _about(_OF_ONE, lead), max(size, limit)
-    sets = [_about(_COLOR_SET, n) for n in range(len(near.colors))]
-    if near.hue is not None:
-        sets.append(_HUE_SET)
-    statement = _OF_ALL.format(sets=" INTERSECT ".join(sets)) if several else _about(_OF_ONE, 0)
-    while True:
+            if not self._full and not self.over:
+                self.over = not self._round(statement, max(size, self.limit))
+
+    def intersect(self) -> None:
+        sets = [_about(_COLOR_SET, n) for n in range(len(self.near.colors))]
+        if self.near.hue is not None:
+            sets.append(_HUE_SET)
+        statement = _OF_ALL.format(sets=" INTERSECT ".join(sets))
+        for stretch in (*_STRETCHES, None):
+            if not self._full and not self.over:
+                low = self._low(stretch)
+                self.read(statement, low)
+                self.before, self.over = low, low == _OLDEST
+
+    def read(self, statement: str, low: UUID = _OLDEST) -> None:
+        """Until there are enough, or nothing is left down to `low`."""
         # What the index takes for near enough is so nearly always: one more than is wanted.
-        yield statement, limit + 1
+        while not self._full and self._round(statement, self.limit - len(self.found) + 1, low):
+            pass
+
+    @property
+    def _full(self) -> bool:
+        return len(self.found) >= self.limit
+
+    def _round(self, statement: str, size: int, low: UUID = _OLDEST) -> bool:
+        """Looks at so many candidates; False where there were fewer."""
+        values = _values(self.owner_id, self.near, self.before, size) | {"low": low}
+        candidates = _candidates(statement, values)
+        self.found += [
+            image for image, hues, there in _with_places(candidates) if self.near.takes(hues, there)
+        ]
+        if candidates:
+            self.before = candidates[-1][0]
+        return len(candidates) == size
+
+    def _low(self, stretch: int | None) -> UUID:
+        """The id at which a stretch of so many images ends; the lowest of all where there are fewer."""
+        if stretch is None:
+            return _OLDEST
+        older = Image.objects.of(self.owner_id).visible().filter(id__lt=self.before).order_by("-id")
+        return older.values_list("id", flat=True)[stretch - 1 : stretch].first() or _OLDEST
 
 
 def _about(statement: str, n: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection, transaction
 from PIL import Image as Picture
-from PIL import UnidentifiedImageError
 
 from processing.files import storage
 from processing.imaging.likeness import perceptual_hash
+from processing.imaging.reading.faults import DECODER_ERRORS
 from processing.models import Backfill, Image, Status
 from processing.models.images import signed
 from processing.worker.pipeline import patiently, work
@@ -41,9 +42,12 @@ def hash_images() -> int:
     Images that wait for their first renditions come before each chunk.
     """
     end, count = time.monotonic() + settings.SLICE_SECONDS, 0
-    while time.monotonic() < end and (looked_at := patiently(_hash_chunk)):
-        work()
-        count += looked_at
+    try:
+        while time.monotonic() < end and (looked_at := patiently(_hash_chunk)):
+            work()
+            count += looked_at
+    except storage.StorageUnavailable as error:
+        logger.warning("images from before get their hashes later: %s", error)
     return count
 
 
@@ -79,9 +83,14 @@ def _hash(image: Image) -> int | None:
         return None
     smallest = min(whole, key=lambda rendition: rendition["width"] * rendition["height"])
     try:
-        with storage.open_rendition(image.key, smallest["file"]) as file, Picture.open(file) as picture:
+        with storage.open_rendition(image.key, smallest["file"]) as file:
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    try:
+        with Picture.open(io.BytesIO(data)) as picture:
             phash = perceptual_hash(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
-    except (OSError, UnidentifiedImageError) as error:
+    except DECODER_ERRORS as error:
         logger.warning("no hash of an image from before: %s", error, extra={"image": image.id})
         return None
     return None if phash is None else signed(phash)

@@ -141,19 +141,23 @@ def service_commands(plan: Plan) -> tuple[Command, ...]:
     )
     return (
         _python(plan, "web", "manage.py", "serve", "--host", plan.host, "--port", str(plan.port)),
-        _python(plan, "worker", *celery, *worker, *quiet),
-        _warmly(_python(plan, "fetcher", *celery, *waiter, "-n", "fetcher@%h", *quiet)),
+        _at_once(_python(plan, "worker", *celery, *worker, *quiet)),
+        _at_once(_warmly(_python(plan, "fetcher", *celery, *waiter, "-n", "fetcher@%h", *quiet))),
         _python(plan, "beat", *celery, "beat", *schedule),
     )
 
 
 def _warmly(command: Command) -> Command:
-    """Threads can't be taken from their tasks, but these tasks let go by themselves when it is time.
-
-    With the parent killed, Redis is gone too, and Celery would wait for it before it heeds a polite signal.
-    """
+    """Threads can't be taken from their tasks, but these tasks let go by themselves when it is time."""
     environ = {name: value for name, value in (command.env or {}).items() if name != "REMAP_SIGTERM"}
-    return replace(command, env=environ, orphan_signal=signal.SIGKILL)
+    return replace(command, env=environ)
+
+
+def _at_once(command: Command) -> Command:
+    """With the parent killed, the servers are gone too: nothing can be put back, and Celery, which waits for
+    Redis, would not heed a polite signal for minutes. What a worker had in hand is free at the next start.
+    """
+    return replace(command, orphan_signal=signal.SIGKILL)
 
 
 def is_ready(plan: Plan) -> bool:

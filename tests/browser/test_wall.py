@@ -14,6 +14,7 @@ from tests.browser.test_page import pick, tiles, upload
 from tests.drawing import drawn_photo, encoded, photo
 from tests.feed.people import plain
 from tests.stack import Stack
+from tests.waiting import until
 
 LIMIT = 200  # pixels that the head may take before the first picture
 
@@ -283,7 +284,7 @@ def test_of_pictures_that_look_alike_the_best_is_kept(page: Page, api: httpx.Cli
     expect(panel.locator(".alike-one.kept")).to_contain_text("640 × 480")
     panel.get_by_role("button", name="Delete the other one").click()
     expect(panel.get_by_role("status")).to_have_text("No pictures look alike.")
-    assert {image["id"] for image in api.get("/api/list").json()} == {best, other}
+    until(lambda: {image["id"] for image in api.get("/api/list").json()} == {best, other})
     # The way back is inside the dialog: nothing outside of it can be reached.
     page.get_by_role("button", name="Undo").click()
     expect(panel.locator(".alike-one")).to_have_count(2)

@@ -1,4 +1,4 @@
-"""`GET /api/asyncapi.yaml`: the description of the sockets."""
+"""`GET /api/asyncapi.yaml`: the description of sockets, Server-Sent Events and webhooks."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi import checks
 from websockets.sync.client import connect
 
 from imageapi.management.commands.shapes import SHARED
+from processing.webhooks.events import EVENTS, TEST
 from tests.api import Api
 from tests.drawing import photo
 from tests.stack import ROOT, Stack
@@ -157,14 +158,7 @@ def test_sockets_send_what_asyncapi_describes(stack: Stack, api: Api, asyncapi: 
     with connect(f"{base}/ws/jobs/{job}/", subprotocols=protocols) as late:
         snapshot = late.recv(10)
 
-    seen = set()
-    for text in (first, *events, *notified, complaint, snapshot):
-        frame = json.loads(text)
-        seen.add(frame["type"])
-        schema = asyncapi["components"]["messages"][frame["type"]]["payload"]
-        jsonschema.validate(
-            frame, {**schema, "components": asyncapi["components"]}, cls=jsonschema.Draft202012Validator
-        )
+    seen = {_described(asyncapi, text) for text in (first, *events, *notified, complaint, snapshot)}
     expected = {
         "connection",
         "send_upload_notification",
@@ -174,6 +168,35 @@ def test_sockets_send_what_asyncapi_describes(stack: Stack, api: Api, asyncapi: 
         "job.finished",
     }
     assert seen == expected
+
+
+def _described(asyncapi: Any, text: str) -> str:
+    """The type of a frame; fails where it is none of that type's shape."""
+    frame = json.loads(text)
+    schema = asyncapi["components"]["messages"][frame["type"]]["payload"]
+    jsonschema.validate(
+        frame, {**schema, "components": asyncapi["components"]}, cls=jsonschema.Draft202012Validator
+    )
+    return frame["type"]
+
+
+def test_streams_send_what_asyncapi_describes(api: Api, asyncapi: Any) -> None:
+    job = api.batch([("a.jpg", photo(8_102, 120, 90))]).json()["job_id"]
+    api.finished(job)
+    for channel, path, first in (
+        ("jobEvents", f"/api/jobs/{job}/events", "job.progress"),
+        ("jobEvents", f"/api/jobs/{job}/events?since=99", "job.snapshot"),
+        ("accountEvents", "/api/events?since=999999", "account.snapshot"),
+    ):
+        with api.client.stream("GET", path, headers={"Accept": "text/event-stream"}) as answer:
+            data = next(line for line in answer.iter_lines() if line.startswith("data: "))
+        assert _described(asyncapi, data.removeprefix("data: ")) == first
+        assert first in asyncapi["channels"][channel]["messages"]
+
+
+def test_asyncapi_describes_every_event_of_webhooks(asyncapi: Any) -> None:
+    described = asyncapi["channels"]["webhooks"]["messages"]
+    assert described.keys() == {*EVENTS, TEST.name}
 
 
 def test_both_descriptions_share_their_shapes(api: Api, asyncapi: Any) -> None:

@@ -9,9 +9,14 @@ import yaml
 from django.core.management.base import BaseCommand
 
 from imageapi.asyncapi import FILE
+from processing.webhooks.events import EVENTS, TEST
 from uploads.api.schema.components import COMPONENTS
+from uploads.api.schema.messages import message_component
 
-SHARED = "Color", "Error", "Image", "Job", "Picture", "Point", "Rendition"
+SHARED = (
+    *("AccountSnapshot", "Color", "Error", "Image", "Job", "Picture", "Point", "Rendition"),
+    *(message_component(event) for event in (*EVENTS.values(), TEST)),
+)
 
 
 class Command(BaseCommand):

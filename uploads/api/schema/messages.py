@@ -90,15 +90,17 @@ _ANSWERS = {
 }
 
 
-def _component(event: EventType) -> str:
+def message_component(event: EventType) -> str:
+    """The name of the shape of an event's message."""
     return event.name.title().replace(".", "")
 
 
 def _told(event: EventType) -> Shape:
+    component = message_component(event)
     shape, data = _data(event)
-    COMPONENTS[_component(event)] = record({"type": {"const": event.name}, "timestamp": TIME, "data": shape})
+    COMPONENTS[component] = record({"type": {"const": event.name}, "timestamp": TIME, "data": shape})
     example = {"type": event.name, "timestamp": _INSTANT, "data": data}
-    content = {"schema": ref(_component(event)), "examples": {"example": {"value": example}}}
+    content = {"schema": ref(component), "examples": {"example": {"value": example}}}
     return {
         "post": {
             "operationId": "webhook_" + event.name.replace(".", "_"),

@@ -30,8 +30,9 @@ check: $(VENV)/.tests ## lint, format, types, import contracts, deployment check
 bench: $(VENV)/.tests ## measure, each figure beside its limit or peer
 	@exec $(PY) -m benchmarks $(WHAT)
 
-faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on
-	@exec $(PY) -m pytest tests/faults -m "slow or not slow"
+faults: $(VENV)/.tests ## kill, freeze and fill what the service stands on, and all else that is slow
+	@$(PY) -m pytest tests/faults -m "slow or not slow"
+	@exec $(PY) -m pytest tests -m slow $(addprefix --ignore=tests/,faults hostile interfaces upgrade)
 
 hostile: $(VENV)/.tests ## send what nobody should send; CORPUS=DIR sends every file of a folder too, COMPARE=1 looks at them with libvips
 	@CORPUS="$(CORPUS)" COMPARE="$(COMPARE)" exec $(PY) -m pytest tests/hostile -m "slow or not slow"

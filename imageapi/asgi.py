@@ -2,8 +2,6 @@
 
 import os
 
-from imageapi.serving.threads import PooledASGIHandler
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageapi.settings")
 
 import django
@@ -16,6 +14,7 @@ from imageapi.observability.request_log import Observed  # noqa: E402
 from imageapi.serving.client_address import ClientAddress  # noqa: E402
 from imageapi.serving.cross_origin import CrossOrigin  # noqa: E402
 from imageapi.serving.prefix import Prefix  # noqa: E402
+from imageapi.serving.threads import PooledASGIHandler  # noqa: E402
 from realtime.answers.following import Following  # noqa: E402
 from realtime.urls import sockets  # noqa: E402
 from uploads.api.admission.sockets import SocketAccess  # noqa: E402

@@ -26,6 +26,7 @@ class Web:
     url: str
     process: psutil.Process
     home: Path
+    env: dict[str, str]
 
 
 @contextmanager
@@ -51,11 +52,12 @@ def web_only() -> Iterator[Web]:
         web = subprocess.Popen((*manage, "serve", "--port", str(port)), cwd=ROOT, env=env)
         stack.callback(web.wait)
         stack.callback(web.terminate)
-        _wait(f"http://127.0.0.1:{port}")
-        yield Web(f"http://127.0.0.1:{port}", psutil.Process(web.pid), home)
+        wait_for_server(f"http://127.0.0.1:{port}")
+        yield Web(f"http://127.0.0.1:{port}", psutil.Process(web.pid), home, env)
 
 
-def _wait(url: str) -> None:
+def wait_for_server(url: str) -> None:
+    """Until the server takes connections."""
     for _ in range(300):
         try:
             httpx.get(f"{url}/healthz/live")

@@ -20,6 +20,8 @@ BENCHMARKS = (
     "fairness",
     "formats",
     "likeness",
+    "archive",
+    "edge",
 )
 
 

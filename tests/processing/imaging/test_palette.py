@@ -4,6 +4,7 @@ import colorsys
 import io
 from collections.abc import Callable
 
+import coloraide
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -250,3 +251,15 @@ def test_oklab_has_its_published_values(
     color: tuple[int, int, int], expected: tuple[float, float, float]
 ) -> None:
     assert oklab(np.array([color]))[0] == pytest.approx(expected, abs=2e-4)
+
+
+def test_oklab_is_that_of_a_library() -> None:
+    """PyPI coloraide, also for the distance: at most 1e-4 apart."""
+    dice = np.random.default_rng(3)
+    colors = np.vstack([dice.integers(0, 256, (400, 3)), [[0, 0, 0], [255, 255, 255], [0, 0, 255]]])
+    theirs = [coloraide.Color("srgb", list(color / 255)).convert("oklab") for color in colors]
+    ours = oklab(colors.astype(float))
+    assert np.abs(ours - [color.coords() for color in theirs]).max() < 1e-4
+    for one, other in dice.integers(0, len(colors), (400, 2)):
+        apart = float(np.linalg.norm(ours[one] - ours[other]))
+        assert abs(apart - theirs[one].distance(theirs[other], space="oklab")) < 1e-4

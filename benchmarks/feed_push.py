@@ -1,4 +1,4 @@
-"""The feed's push at many sockets: from commit to frame, and nothing missed or doubled while hues turn."""
+"""The feed's push at many sockets: from commit to frame; none missed or doubled while they turn."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ import httpx
 
 from benchmarks.feed_line import line, quantile, started
 from benchmarks.feed_pages import connect
-from tests.feed.people import FeedSocket, Person, matches, plain
+from tests.feed.colored import matches as has_colors
+from tests.feed.colored import striped
+from tests.feed.people import FeedSocket, Person, plain
+from tests.feed.people import matches as has_hue
 from tests.stack import Stack
+
+# What a socket asks for next.
+Wish = Callable[[random.Random], dict[str, Any]]
 
 
 def push(sockets: int, images: int) -> None:
@@ -29,7 +35,8 @@ async def _measure_push(stack: Stack, count: int, images: int) -> None:
         feeds = await _open(person, count)
         line(f"{count} sockets, {images} images", "p50 ms", "p99 ms", "max ms", "frames", "")
         await _still(person, feeds, images, committed)
-        await _turning(person, feeds, images)
+        for wish in (hues, colors):
+            await _turning(person, feeds, images, wish)
         for feed in feeds:
             await feed.connection.close()
 
@@ -89,19 +96,18 @@ async def _still(
     )
 
 
-async def _turning(person: Person, feeds: list[FeedSocket], images: int) -> None:
-    """Images arrive in batches while every socket turns its hue now and then; then each is compared."""
+async def _turning(person: Person, feeds: list[FeedSocket], images: int, wish: Wish) -> None:
+    """Images arrive in batches while every socket turns now and then; then each is compared."""
     arrived = asyncio.Event()
-    nears: dict[int, tuple[int | None, int]] = {}
+    asked: dict[int, dict[str, Any]] = {}
     turns = 0
 
     async def wander(index: int, feed: FeedSocket) -> None:
         nonlocal turns
         own = random.Random(index)
-        nears[index] = (None, 10)
         while not arrived.is_set():
-            nears[index] = (own.choice([None, own.randrange(360)]), own.randrange(60))
-            await feed.say(type="set_hue", hue=nears[index][0], tolerance=nears[index][1])
+            asked[index] = wish(own)
+            await feed.say(**asked[index])
             await feed.page(anew=True)
             turns += 1
             end = time.monotonic() + own.uniform(0.5, 3)
@@ -114,23 +120,50 @@ async def _turning(person: Person, feeds: list[FeedSocket], images: int) -> None
     async def arrive() -> None:
         dice = random.Random(3)
         for _ in range(0, images, 20):
-            pictures = [plain(dice.randrange(360), dice.randrange(360)) for _ in range(20)]
+            pictures = [striped([_color(dice), _color(dice)]) for _ in range(20)]
             await asyncio.to_thread(person.upload, *pictures)
         arrived.set()
 
+    for feed in feeds:
+        feed.doubles.clear()
     await asyncio.gather(arrive(), *[wander(index, feed) for index, feed in enumerate(feeds)])
     everything = await asyncio.to_thread(person.everything)
-    missed = sum([await _misses(feed, nears[index], everything) for index, feed in enumerate(feeds)])
+    missed = sum([await _misses(feed, asked[index], everything) for index, feed in enumerate(feeds)])
     doubles = sum(len(feed.doubles) for feed in feeds)
-    line(f"{images} arrive, hues change", f"missed {missed}", f"doubled {doubles}", f"turns {turns:,}")
+    line(f"{images} arrive, {wish.__doc__}", f"missed {missed}", f"doubled {doubles}", f"turns {turns:,}")
 
 
-async def _misses(feed: FeedSocket, near: tuple[int | None, int], everything: list[dict[str, Any]]) -> int:
+def hues(own: random.Random) -> dict[str, Any]:
+    """hues change"""
+    return {
+        "type": "set_hue",
+        "hue": own.choice([None, own.randrange(360)]),
+        "tolerance": own.randrange(60),
+    }
+
+
+def colors(own: random.Random) -> dict[str, Any]:
+    """colours change"""
+    wanted = [_color(own) for _ in range(own.choice([1, 1, 2, 3]))]
+    return {"type": "set_colors", "colors": wanted, "distance": own.uniform(0.1, 0.5)}
+
+
+def _color(dice: random.Random) -> str:
+    return f"#{dice.randrange(2**24):06x}"
+
+
+async def _misses(feed: FeedSocket, asked: dict[str, Any], everything: list[dict[str, Any]]) -> int:
     await feed.to_the_end()
-    wanted = {image["id"] for image in everything if matches(image, *near)}
+    wanted = {image["id"] for image in everything if _is_wanted(image, asked)}
     try:
         while set(feed.shown) != wanted:
             feed.take(await feed.frame(seconds=10))
     except TimeoutError:
         return len(wanted ^ set(feed.shown))
     return 0
+
+
+def _is_wanted(image: dict[str, Any], asked: dict[str, Any]) -> bool:
+    if "colors" in asked:
+        return has_colors(image, asked["colors"], asked["distance"])
+    return has_hue(image, asked["hue"], asked["tolerance"])

@@ -1,9 +1,11 @@
 """Which of an account's images look like another: a perceptual hash that differs in few bits.
 
-Two hashes within `distance` bits have a band of 16 bits, out of four, that differs in at most a quarter of
-that; so an index of each band is probed for every value that near (Norouzi, Punjani, Fleet: "Fast search in
-Hamming space with multi-index hashing", 2012), and what is found has its whole hash looked at. Within 11 bits
-that is 137 probes a band, within 16 it is 2,517.
+Hashes are cut into four bands of 16 bits, each with a reach; the reaches, and one for each band, add up to
+`distance + 1`. Two hashes within `distance` bits have a band that differs in no more bits than its reach: if
+every band had more, they would differ in `distance + 1`. So an index of each band is probed for every value
+within its reach, and what is found has its whole hash looked at (Norouzi, Punjani, Fleet: "Fast search in
+Hamming space with multi-index hashing", 2012). Within 10 bits that is 3 x 137 + 17 probes, within 16 it is
+2,517 + 3 x 697.
 """
 
 from __future__ import annotations
@@ -44,14 +46,16 @@ ORDER BY near.distance, image.id DESC
 # The same for many at once: `head` is one of them, `other` what is near it.
 _BAND_OF_ALL = """
 SELECT head.id AS head, other.id AS other, head.phash # other.phash AS apart
-FROM head CROSS JOIN unnest(%(masks)s::int[]) AS mask
+FROM head CROSS JOIN unnest(%(masks_{place})s::int[]) AS mask
 JOIN processing_image AS other ON other.owner_id = %(owner)s
     AND other.phash IS NOT NULL AND other.deleted_at IS NULL
     AND ({other})::int = ({head})::int # mask
 """
 _PAIRS = " UNION ALL ".join(
-    _BAND_OF_ALL.format(other=each.replace("phash", "other.phash"), head=each.replace("phash", "head.phash"))
-    for each in BANDS
+    _BAND_OF_ALL.format(
+        other=band.replace("phash", "other.phash"), head=band.replace("phash", "head.phash"), place=place
+    )
+    for place, band in enumerate(BANDS)
 )
 _NEIGHBOURS = f"""
 WITH head AS MATERIALIZED (SELECT id, phash FROM processing_image WHERE id = ANY(%(ids)s::uuid[]))
@@ -74,6 +78,12 @@ def _masks(most: int) -> list[int]:
     ]
 
 
+def _masks_of_bands(distance: int) -> list[list[int]]:
+    """For each band, what its bits may differ by; none at all where another band's reach is enough."""
+    share, rest = divmod(distance + 1, len(BANDS))
+    return [_masks(share if place < rest else share - 1) for place in range(len(BANDS))]
+
+
 def similar(
     owner_id: int, phash: int, distance: int, *, but: Sequence[object] = (), most: int = MOST_FOUND
 ) -> list[tuple[Image, int]]:
@@ -82,14 +92,16 @@ def similar(
     `phash` is signed, as rows have it; `but`: ids that are left out.
     """
     bands = [(phash >> shift) & 65535 for shift in (48, 32, 16, 0)]
-    masks = _masks(distance // len(BANDS))
+    near = [
+        [band ^ mask for mask in masks] for band, masks in zip(bands, _masks_of_bands(distance), strict=True)
+    ]
     values = {
         "owner": owner_id,
         "phash": phash,
         "distance": distance,
         "but": [str(each) for each in but],
         "most": most,
-        **{f"near_{place}": [band ^ mask for mask in masks] for place, band in enumerate(bands)},
+        **{f"near_{place}": values for place, values in enumerate(near)},
     }
     found: list[Any] = list(Image.objects.raw(_SIMILAR, values))
     return [(image, image.distance) for image in found]
@@ -137,7 +149,7 @@ def _neighbours(owner_id: int, ids: Iterable[UUID], distance: int) -> dict[UUID,
         "ids": [str(each) for each in ids],
         "owner": owner_id,
         "distance": distance,
-        "masks": _masks(distance // len(BANDS)),
+        **{f"masks_{place}": masks for place, masks in enumerate(_masks_of_bands(distance))},
     }
     with connection.cursor() as cursor:
         cursor.execute(_NEIGHBOURS, values)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from processing.models.images import signed
 from tests.database import execute
 from tests.drawing import drawn_photo
 from tests.feed.people import Person, plain
@@ -53,6 +54,20 @@ def test_it_equals_brute_force_at_every_distance(alice: Person) -> None:
         for distance in (0, 7, 11, 12, 16):
             near = {each["id"] for each in images if bits(image, each) <= distance} - {image["id"]}
             assert {each for each, _ in similar(alice, image["id"], distance=distance)} == near
+
+
+def test_however_the_bits_lie_what_is_near_is_found(alice: Person, stack: Stack) -> None:
+    """Hashes that differ in 0 to 19 bits, anywhere, at every distance that may be asked for."""
+    dice = random.Random(5)
+    one, *others = alice.upload(*(coded(seed, part=0.2) for seed in range(600, 641)))
+    apart = {other: place // 2 for place, other in enumerate(others)}
+    phash = int(alice.image(one)["phash"], 16)
+    for other, count in apart.items():
+        flipped = phash ^ sum(1 << bit for bit in dice.sample(range(64), count))
+        execute(stack, "UPDATE processing_image SET phash = %s WHERE id = %s", signed(flipped), other)
+    for distance in range(17):
+        near = {other: count for other, count in apart.items() if count <= distance}
+        assert dict(similar(alice, one, distance=distance)) == near
 
 
 def test_a_flat_picture_is_like_nothing(alice: Person) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.database import execute
 from tests.faults.driver import assert_nothing_lost, batch, client_of, leftovers, pictures
 from tests.stack import Stack
+from tests.uploads.resumable.clients import Tus
 
 
 @contextmanager
@@ -45,11 +46,30 @@ def test_a_full_disk_is_a_507_and_nothing_is_half_stored(tmp_path: Path) -> None
     home = tmp_path / "home"
     with small_disk(home / "media") as disk, Stack(home) as stack, client_of(stack) as api:
         assert_nothing_lost(api, stack, batch(api, pictures(5)), 5)
+        upload, picture = half_sent(Tus(api.client))
         with filled(disk):
+            refuses_the_rest(Tus(api.client), upload, picture)
             for send in (api.batch, api.multi):
                 refused = send(pictures(10, 600, 400))
                 assert (refused.status_code, refused.json()["code"]) == (507, "storage_full"), refused.text
             assert execute(stack, "SELECT count(*) FROM processing_image") == [(5,)]
             assert leftovers(stack) == []
         assert_nothing_lost(api, stack, batch(api, pictures(10, 600, 400)), 10)
+        answer = Tus(api.client).patch(upload, 1000, picture[1000:])
+        assert_nothing_lost(api, stack, answer.headers["Content-Location"].rpartition("/")[2], 1)
         assert leftovers(stack) == []
+
+
+def half_sent(tus: Tus) -> tuple[str, bytes]:
+    ((_, picture),) = pictures(1, 600, 400)
+    url = tus.created(len(picture))
+    assert tus.patch(url, 0, picture[:1000]).status_code == 204
+    return url, picture
+
+
+def refuses_the_rest(tus: Tus, url: str, picture: bytes) -> None:
+    """What was acknowledged stays, and no more."""
+    for end in (len(picture), len(picture) - 1):
+        refused = tus.patch(url, 1000, picture[1000:end])
+        assert (refused.status_code, refused.json()["code"]) == (507, "storage_full"), refused.text
+        assert tus.offset(url) == 1000

@@ -18,7 +18,7 @@ from processing.plumbing import metrics
 from uploads.intake import intake
 from uploads.intake.receiving import Received
 from uploads.resumable import pieces, refusals
-from uploads.resumable.resource import State, mine
+from uploads.resumable.resource import State, is_written, mine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from processing.accounts.models import User
     from processing.imaging.recipes import Recipe
     from uploads.intake.intake import Receipt
+    from uploads.intake.refusals import Refused
 
 # What a refusal of the single upload answers; here a file that is none of ours is unprocessable.
 _STATUS = {"empty_file": 400, "file_too_large": 413, "quota_exceeded": 413, "too_many_pixels": 413}
@@ -53,7 +54,10 @@ def settle(
         raise refuse(upload, refusals.Outcome(400, "digest_mismatch", detail))
     # The storage takes over a second name of the file: a failure on the way leaves the upload as it was.
     link = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    os.link(path, link)
+    try:
+        os.link(path, link)
+    except FileNotFoundError as error:
+        raise lose(upload) from error
     whole = Received(upload.name, link, size, checksum, too_large=size > owner.plan.max_file_bytes)
     intake.take_in(
         owner,
@@ -120,12 +124,26 @@ def _refusal(reason: dict[str, Any]) -> dict[str, Any]:
     return {"status": status, "code": reason["code"], "detail": reason["detail"], **members}
 
 
-def refuse(upload: ResumableUpload, refusal: refusals.Outcome) -> refusals.Outcome:
-    """Ends an upload that can become nothing; every later request gets this refusal again."""
+def refuse_lost(upload: ResumableUpload) -> None:
+    """Ends an open upload whose acknowledged bytes somebody removed: its client is to begin anew."""
+    if upload.state == State.OPEN and not is_written(upload) and not pieces.are_there(upload):
+        raise lose(upload)
+
+
+def lose(upload: ResumableUpload) -> Refused:
+    return refuse(upload, refusals.bytes_lost())
+
+
+def refuse(upload: ResumableUpload, refusal: Refused) -> Refused:
+    """Ends an upload that can become nothing; every later request gets this refusal again.
+
+    What it gives is to be raised: another refusal where the upload is another writer's by now.
+    """
     values = {"state": State.REFUSED, "writer": None, "refusal": refusals.kept(refusal)}
     with transaction.atomic():
-        if mine(upload).update(updated_at=timezone.now(), **values):
-            quota.give_back(upload.owner_id, upload.offset)
+        if not mine(upload).update(updated_at=timezone.now(), **values):
+            return refusals.lost(upload)
+        quota.give_back(upload.owner_id, upload.offset)
     pieces.drop(upload.id)
     metrics.add("imageapi_resumable_uploads_total", event=State.REFUSED)
     return refusal

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from processing.models import ResumableUpload
 from uploads.intake.refusals import Refused
 from uploads.resumable import completion, pieces, resource
+from uploads.resumable.pieces import BytesLost
 from uploads.resumable.resource import Append, State
 from uploads.resumable.running_hash import resume
 
@@ -68,6 +69,10 @@ def put_together(owner: User, upload: ResumableUpload, parts: Sequence[Resumable
             file.close()
         size = sum(part.offset for part in parts)
         completion.settle(owner, upload, file.path, size=size, checksum=checksum, parts=parts)
+    except BytesLost as error:
+        resource.end(upload, State.TERMINATED)
+        (lost,) = (part for part in parts if part.id == error.upload_id)
+        raise completion.lose(lost) from error
     except BaseException:
         resource.end(upload, State.TERMINATED)
         raise

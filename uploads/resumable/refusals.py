@@ -100,6 +100,10 @@ def expired() -> Refused:
     return Refused(410, "upload_expired", "This upload was not finished in time, and is gone.")
 
 
+def bytes_lost() -> Refused:
+    return Refused(410, "upload_lost", "The bytes of this upload are gone; begin it anew.")
+
+
 def final() -> Refused:
     return Refused(403, "upload_is_final", "An upload put together from others takes no bytes itself.")
 
@@ -110,6 +114,7 @@ def kept(refusal: Refused) -> dict[str, Any]:
     return {**said, **refusal.members}
 
 
-def again(upload: ResumableUpload) -> Outcome:
+def again(upload: ResumableUpload) -> Refused:
     """The answer that a refused upload had, for each request that comes after."""
-    return Outcome(**upload.refusal)
+    kind = Refused if upload.refusal["status"] == 410 else Outcome
+    return kind(**upload.refusal)

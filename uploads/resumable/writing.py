@@ -13,7 +13,7 @@ from processing.imaging import ImageFailed
 from processing.imaging.reading.formats import HEAD_BYTES, read_head
 from uploads.intake.refusals import Refused
 from uploads.resumable import completion, refusals, resource
-from uploads.resumable.pieces import Pieces
+from uploads.resumable.pieces import BytesLost, Pieces
 from uploads.resumable.running_hash import resume
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Writer:
     def __enter__(self) -> Self:
         try:
             self._pieces = Pieces(self.upload.id, self.upload.generation, self.upload.offset)
+        except BytesLost as error:
+            raise completion.lose(self.upload) from error
         except BaseException:
             self._let_go()
             raise
@@ -105,7 +107,7 @@ class Writer:
             self._checksum.check()
         if self._is_whole():
             self._refuse_shorter()
-            self._pieces.sync()
+            self._sync()
             checksum = self._hash.hexdigest() if self._hash else None
             path, size = self._pieces.path, self._position
             completion.settle(self._owner, self.upload, path, size=size, checksum=checksum)
@@ -136,9 +138,15 @@ class Writer:
             self._advance(lets_go=False)
 
     def _advance(self, *, lets_go: bool) -> None:
-        self._pieces.sync()
+        self._sync()
         state = self._hash.state() if self._hash else b""
         resource.advance(self.upload, self._position, state, lets_go=lets_go)
+
+    def _sync(self) -> None:
+        try:
+            self._pieces.sync()
+        except BytesLost as error:
+            raise completion.lose(self.upload) from error
 
     def _refuse_too_long(self) -> None:
         length = self.upload.length

@@ -104,6 +104,29 @@ def test_a_writer_who_comes_back_late_changes_nothing(alice: User) -> None:
     assert image.checksum == hashlib.sha256(PICTURE).hexdigest()
 
 
+def test_a_late_writer_that_is_refused_takes_nothing_away_from_the_next(alice: User) -> None:
+    upload, wanted = begun(alice), Append(0, None)
+    late = Writer(alice, resource.take(alice, upload.id, wanted), wanted).__enter__()
+    lapse(upload)
+    write(alice, upload, 0, PICTURE[:500])
+    error = refused("upload_locked", late.feed, b"%PDF-1.7" + b" " * 100)
+    late.__exit__(Refused, error, None)
+    write(alice, upload, 500, PICTURE[500:])
+    assert Image.objects.get(owner=alice).checksum == hashlib.sha256(PICTURE).hexdigest()
+
+
+def test_bytes_removed_while_they_are_written_are_not_acknowledged(alice: User) -> None:
+    upload, wanted = begun(alice), Append(0, None)
+    writer = Writer(alice, resource.take(alice, upload.id, wanted), wanted).__enter__()
+    writer.feed(PICTURE[:1000])
+    pieces.path_of(upload.id, 0).unlink()
+    error = refused("upload_lost", writer.break_off)
+    writer.__exit__(Refused, error, None)
+    row = ResumableUpload.objects.get(id=upload.id)
+    assert (row.state, row.offset, row.refusal["code"]) == ("refused", 0, "upload_lost")
+    assert not recount.miscounted(alice.id)
+
+
 def test_what_a_killed_writer_left_behind_its_offset_is_not_kept(alice: User) -> None:
     upload = begun(alice)
     write(alice, upload, 0, PICTURE[:700])

@@ -32,6 +32,7 @@ _GONE: Refusals = {
     410: {
         "upload_expired": "This upload was not finished in time, and is gone.",
         "upload_terminated": "This upload was ended by its client.",
+        "upload_lost": "The bytes of this upload are gone; begin it anew.",
     },
 }
 _BODY: Refusals = {

@@ -18,7 +18,7 @@ from uploads.api.authentication import account
 from uploads.api.receipts import accepted, initiated
 from uploads.api.single_upload import wait_for
 from uploads.api.streamed_body import StreamsBody, length_of
-from uploads.resumable import draft, refusals, resource, tus
+from uploads.resumable import completion, draft, refusals, resource, tus
 from uploads.resumable.appending import Transfer
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class UploadView(_ResumableView):
         upload = resource.find(account(request), upload_id)
         if upload.refusal:
             raise refusals.again(upload)
+        completion.refuse_lost(upload)
         return draft.show(account(request), upload) if speaks_draft else tus.show(upload)
 
     def patch(self, request: Request, upload_id: UUID) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-// A file by tus-js-client as a program in Node would send it: node tus_js.mjs '{"endpoint", "token", "path", ...options}'.
+// A file by tus-js-client as a program in Node would send it: node tus_node.mjs '{"endpoint", "token", "path", ...options}'.
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
+from django.core.files.storage import storages
 
+from imageapi import media
 from tests.stack import free_port
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "test-access", "test-secret-0123456789", "pictures"
@@ -173,6 +176,20 @@ def object_server(folder: Path) -> Iterator[tuple[ObjectServer, FaultProxy]]:
     finally:
         proxy.close()
         server.kill()
+
+
+@contextmanager
+def own_bucket(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> Iterator[tuple[ObjectServer, FaultProxy]]:
+    """The storages of this process in a bucket."""
+    with object_server(folder / "objects") as (server, proxy):
+        for name, value in environ(proxy).items():
+            monkeypatch.setenv(name, value)
+        settings.STORAGES = {**settings.STORAGES, **media.storages(folder)}
+        yield server, proxy
+        for store in ("originals", "renditions"):
+            storages[store].client(proxy.url).close()
 
 
 def environ(proxy: FaultProxy) -> dict[str, str]:

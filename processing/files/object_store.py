@@ -139,6 +139,15 @@ class Objects(S3Storage):
                 Bucket=self.bucket_name, Key=self._key(name), Range=asked
             )["Body"]
 
+    def listed(self, prefix: str) -> Iterator[tuple[str, int, float]]:
+        """Name below `location`, size and time of each object whose name begins so."""
+        root = self._key("x")[:-1]
+        pages = self.client(self.endpoint_url).get_paginator("list_objects_v2")
+        with _as_os_errors(prefix):
+            for page in pages.paginate(Bucket=self.bucket_name, Prefix=f"{root}{prefix}"):
+                for found in page.get("Contents", ()):
+                    yield found["Key"].removeprefix(root), found["Size"], found["LastModified"].timestamp()
+
     def save_all(self, files: Iterable[tuple[str, File[Any]]]) -> None:
         for name, content in files:
             self.save(name, content)

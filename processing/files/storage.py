@@ -165,6 +165,28 @@ def open_private(name: str) -> BinaryIO:
     return cast("BinaryIO", storages["originals"].open(name, "rb"))
 
 
+def open_private_part(name: str, part: range) -> BinaryIO:
+    """The file where these of its bytes begin. Raises FileNotFoundError where there is none."""
+    store: Any = storages["originals"]
+    return cast("BinaryIO", store.open_part(name, part))
+
+
+def put_private_file(name: str, path: Path) -> None:
+    """Takes over the file at `path`."""
+    storages["originals"].save(name, TemporaryFile(path))
+
+
+def listed_private(prefix: str) -> Iterator[tuple[str, int, float]]:
+    """Name, size and time of what lies in the bucket under names that begin so."""
+    store: Any = storages["originals"]
+    yield from store.listed(prefix)
+
+
+def is_remote() -> bool:
+    """Whether originals are where every machine reaches them, not on a disk."""
+    return not isinstance(storages["originals"], Files)
+
+
 def drop_private(name: str) -> None:
     storages["originals"].delete(name)
 

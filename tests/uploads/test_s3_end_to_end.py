@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import random
 import time
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +16,9 @@ import pytest
 
 from tests.drawing import photo
 from tests.object_server import FaultProxy, ObjectServer, environ, object_server
+from tests.serving import web_server
 from tests.stack import Stack
+from tests.uploads.resumable.clients import Tus
 
 pytestmark = pytest.mark.timeout(500)
 World = tuple[Stack, ObjectServer, FaultProxy]
@@ -83,6 +89,32 @@ def test_a_job_end_to_end(world: World) -> None:
     assert not (media / "originals").exists()
     assert not (media / "renditions").exists()
     assert list((media / "incoming").iterdir()) == []
+
+
+def test_an_upload_goes_on_at_a_machine_that_shares_no_disk(world: World, tmp_path: Path) -> None:
+    stack, server, proxy = world
+    picture = photo(next(_seeds), 640, 480) + random.Random(1).randbytes(20_000_000)
+    cuts = [0, 100, 9_000_000, 9_000_050, 19_000_000, len(picture)]
+    with (
+        web_server(stack, IMAGEAPI_HOME=str(tmp_path / "other"), **environ(proxy)) as second,
+        httpx.Client(base_url=stack.url, timeout=60) as here,
+        httpx.Client(base_url=second, timeout=60) as there,
+    ):
+        url, ended = (Tus(here).created(len(picture)) for _ in range(2))
+        Tus(here).patch(ended, 0, picture[:500])
+        for number, (start, end) in enumerate(pairwise(cuts)):
+            answer = Tus(there if number % 2 else here).patch(url, start, picture[start:end])
+            assert answer.status_code == 204, answer.text
+        assert len(server.objects("originals/resumable")) == 1
+        assert Tus(there).delete(ended).status_code == 204
+    job = answer.headers["Content-Location"].rpartition("/")[2]
+    assert finished(stack, job)["status"] == "completed"
+    check_bytes(stack, job)
+    (image,) = httpx.get(f"{stack.url}/api/jobs/{job}/images").json()["results"]
+    assert image["checksum"] == f"sha256:{hashlib.sha256(picture).hexdigest()}"
+    assert server.objects("originals/resumable") == []
+    for home in (stack.home, tmp_path / "other"):
+        assert list((home / "media" / "resumable").iterdir()) == []
 
 
 def test_a_hundred_images_while_one_request_in_five_fails(world: World) -> None:

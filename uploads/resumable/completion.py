@@ -17,7 +17,8 @@ from processing.models import Job, ResumableUpload
 from processing.plumbing import metrics
 from uploads.intake import intake
 from uploads.intake.receiving import Received
-from uploads.resumable import pieces, refusals
+from uploads.resumable import refusals
+from uploads.resumable.pieces import place
 from uploads.resumable.resource import State, is_written, mine
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def settle(
         inside=partial(_note, upload),
     )
     for each in (upload, *parts):
-        pieces.drop(each.id)
+        place().drop(each)
     if not parts:
         metrics.add("imageapi_resumable_bytes_total", size - upload.offset)
     upload.offset = size
@@ -126,7 +127,7 @@ def _refusal(reason: dict[str, Any]) -> dict[str, Any]:
 
 def refuse_lost(upload: ResumableUpload) -> None:
     """Ends an open upload whose acknowledged bytes somebody removed: its client is to begin anew."""
-    if upload.state == State.OPEN and not is_written(upload) and not pieces.are_there(upload):
+    if upload.state == State.OPEN and not is_written(upload) and not place().holds(upload):
         raise lose(upload)
 
 
@@ -144,6 +145,6 @@ def refuse(upload: ResumableUpload, refusal: Refused) -> Refused:
         if not mine(upload).update(updated_at=timezone.now(), **values):
             return refusals.lost(upload)
         quota.give_back(upload.owner_id, upload.offset)
-    pieces.drop(upload.id)
+    place().drop(upload)
     metrics.add("imageapi_resumable_uploads_total", event=State.REFUSED)
     return refusal

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from processing.models import ResumableUpload
 from uploads.intake.refusals import Refused
-from uploads.resumable import completion, pieces, resource
-from uploads.resumable.pieces import BytesLost
+from uploads.resumable import completion, resource
+from uploads.resumable.pieces import BytesLost, place
 from uploads.resumable.resource import Append, State
 from uploads.resumable.running_hash import resume
 
@@ -62,13 +63,13 @@ def put_together(owner: User, upload: ResumableUpload, parts: Sequence[Resumable
     """Makes the final upload's file of its parts', and takes it in. Raises Refused."""
     upload = resource.take(owner, upload.id, Append(0, None, joins=True))
     try:
-        file = pieces.after(upload.id, parts[0].id, parts[0].generation, parts[0].offset)
+        file = place().after(upload, parts[0])
         try:
             checksum = _join(upload, parts, file)
+            path, size = file.whole(partial(resource.renew, upload)), sum(part.offset for part in parts)
+            completion.settle(owner, upload, path, size=size, checksum=checksum, parts=parts)
         finally:
             file.close()
-        size = sum(part.offset for part in parts)
-        completion.settle(owner, upload, file.path, size=size, checksum=checksum, parts=parts)
     except BytesLost as error:
         resource.end(upload, State.TERMINATED)
         (lost,) = (part for part in parts if part.id == error.upload_id)
@@ -83,13 +84,12 @@ def _join(upload: ResumableUpload, parts: Sequence[ResumableUpload], file: Piece
     """Writes the later parts behind the first, whose file this is another name of; returns the SHA-256."""
     running, unsaid = resume(bytes(parts[0].sha256), parts[0].offset), 0
     for part in parts[1:]:
-        for piece in pieces.read(part.id, part.generation, part.offset, _PIECE):
+        for piece in place().read(part, _PIECE):
             file.write(piece)
             if running:
                 running.update(piece)
             unsaid += len(piece)
             if unsaid >= _RENEW:
                 unsaid = 0
-                resource.advance(upload, upload.offset, b"")  # the lease alone
-    file.sync()
+                resource.renew(upload)
     return running.hexdigest() if running else None

@@ -20,7 +20,8 @@ from processing.accounts.models import Plan, User
 from processing.models import ResumableUpload
 from processing.plumbing import metrics
 from uploads.intake.refusals import Refused
-from uploads.resumable import pieces, refusals
+from uploads.resumable import refusals
+from uploads.resumable.pieces import place
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -214,7 +215,7 @@ def advance(upload: ResumableUpload, to: int, sha256: bytes, *, lets_go: bool = 
     Raises Refused: 413 where the quota has no room for them, 423 where the lease is another's by now.
     """
     if to == upload.offset:
-        _stay(upload, lets_go=lets_go)
+        renew(upload, lets_go=lets_go)
         return
     values: dict[str, Any] = {
         "to": to,
@@ -235,8 +236,8 @@ def advance(upload: ResumableUpload, to: int, sha256: bytes, *, lets_go: bool = 
     upload.offset, upload.sha256 = to, sha256
 
 
-def _stay(upload: ResumableUpload, *, lets_go: bool) -> None:
-    """Renews the lease, or ends it, with nothing to add."""
+def renew(upload: ResumableUpload, *, lets_go: bool = False) -> None:
+    """Renews the lease, or ends it, with nothing to add. Raises Refused where it is another's by now."""
     values = {"writer": None} if lets_go else {"writer_until": timezone.now() + LEASE}
     if not mine(upload).update(**values):
         raise refusals.lost(upload)
@@ -271,7 +272,7 @@ def end(upload: ResumableUpload, state: str, **values: Any) -> bool:
         values = {"state": state, "writer": None, "updated_at": timezone.now(), **values}
         ResumableUpload.objects.filter(id=row.id).update(**values)
         quota.give_back(row.owner_id, row.offset)
-        transaction.on_commit(lambda: pieces.drop(row.id))
+        transaction.on_commit(lambda: place().drop(row))
     metrics.add("imageapi_resumable_uploads_total", event=state)
     return True
 

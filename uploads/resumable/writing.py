@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import Error as DatabaseError
@@ -13,10 +14,11 @@ from processing.imaging import ImageFailed
 from processing.imaging.reading.formats import HEAD_BYTES, read_head
 from uploads.intake.refusals import Refused
 from uploads.resumable import completion, refusals, resource
-from uploads.resumable.pieces import BytesLost, Pieces
+from uploads.resumable.pieces import BytesLost, place
 from uploads.resumable.running_hash import resume
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
     from processing.models import ResumableUpload
     from uploads.resumable.resource import Append
 
-# So many bytes, or seconds, lie between two offsets that are safe.
-_FLUSH_BYTES = 4 * 1024 * 1024
-_FLUSH_SECONDS = 2.0
+_RENEW_SECONDS = 2.0  # of a lease of five
 ALGORITHMS = ("sha1", "sha256")
 
 
@@ -61,11 +61,12 @@ class Writer:
         self._checksum = checksum
         self._position = upload.offset
         self._hash = resume(bytes(upload.sha256), upload.offset)
-        self._said = time.monotonic()
+        self._place = place()
+        self._flushed = self._said = time.monotonic()
 
     def __enter__(self) -> Self:
         try:
-            self._pieces = Pieces(self.upload.id, self.upload.generation, self.upload.offset)
+            self._pieces = self._place.open(self.upload)
         except BytesLost as error:
             raise completion.lose(self.upload) from error
         except BaseException:
@@ -77,8 +78,10 @@ class Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            with suppress(OSError):
-                self._pieces.cut(self.upload.offset)
+            # Where the database broke off, it may have taken the offset: what is too much the next one cuts.
+            if not isinstance(error, DatabaseError):
+                with suppress(OSError):
+                    self._pieces.cut(self.upload.offset)
             self._let_go()
         self._pieces.close()
 
@@ -97,9 +100,7 @@ class Writer:
             self._checksum.update(data)
         if before < HEAD_BYTES <= self._position:
             self._refuse_other_files()
-        elapsed = time.monotonic() - self._said
-        if self._position - self.upload.offset >= _FLUSH_BYTES or elapsed >= _FLUSH_SECONDS:
-            self._flush()
+        self._stay()
 
     def finish(self) -> None:
         """The body is there as a whole. Completes the upload where that is its end."""
@@ -107,9 +108,8 @@ class Writer:
             self._checksum.check()
         if self._is_whole():
             self._refuse_shorter()
-            self._sync()
+            path, size = self._whole(), self._position
             checksum = self._hash.hexdigest() if self._hash else None
-            path, size = self._pieces.path, self._position
             completion.settle(self._owner, self.upload, path, size=size, checksum=checksum)
         else:
             self._advance(lets_go=True)
@@ -130,12 +130,17 @@ class Writer:
             return self._position == self.upload.length
         return self._wanted.completes
 
-    def _flush(self) -> None:
-        self._said = time.monotonic()
-        if self._checksum:
-            resource.advance(self.upload, self.upload.offset, b"")  # the lease alone
-        elif self._position != self.upload.length or self.upload.is_partial:
+    def _stay(self) -> None:
+        """Makes what came safe from time to time, and keeps the lease meanwhile."""
+        now, unsafe = time.monotonic(), self._position - self.upload.offset
+        is_due = unsafe >= self._place.flush_bytes or now - self._flushed >= self._place.flush_seconds
+        goes_on = self._position != self.upload.length or self.upload.is_partial
+        if is_due and goes_on and not self._checksum:
+            self._flushed = self._said = now
             self._advance(lets_go=False)
+        elif now - self._said >= _RENEW_SECONDS:
+            self._said = now
+            resource.renew(self.upload)
 
     def _advance(self, *, lets_go: bool) -> None:
         self._sync()
@@ -145,6 +150,12 @@ class Writer:
     def _sync(self) -> None:
         try:
             self._pieces.sync()
+        except BytesLost as error:
+            raise completion.lose(self.upload) from error
+
+    def _whole(self) -> Path:
+        try:
+            return self._pieces.whole(partial(resource.renew, self.upload))
         except BytesLost as error:
             raise completion.lose(self.upload) from error
 

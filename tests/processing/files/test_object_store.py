@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from imageapi import media
 from processing.files import storage
 from processing.files.storage import StorageUnavailable
-from tests.object_server import FaultProxy, ObjectServer, environ, object_server
+from tests.object_server import FaultProxy, ObjectServer, own_bucket
 
 KEY = "abcdefghijklmnopqrstuv"
 
@@ -22,13 +22,8 @@ KEY = "abcdefghijklmnopqrstuv"
 def s3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> Iterator[tuple[ObjectServer, FaultProxy]]:
-    with object_server(tmp_path / "objects") as (server, proxy):
-        for name, value in environ(proxy).items():
-            monkeypatch.setenv(name, value)
-        settings.STORAGES = {**settings.STORAGES, **media.storages(tmp_path)}
+    with own_bucket(tmp_path, monkeypatch, settings) as (server, proxy):
         yield server, proxy
-        for store in ("originals", "renditions"):
-            storages[store].client(proxy.url).close()
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from processing.upkeep import doctor, recount
 from tests.cast import person
 from tests.drawing import photo
 from uploads.intake.refusals import Refused
-from uploads.resumable import expiry, pieces, resource
+from uploads.resumable import expiry, resource
+from uploads.resumable.pieces import disk
 from uploads.resumable.resource import AlreadyWhole, Append, Wanted
 from uploads.resumable.running_hash import resume
 from uploads.resumable.writing import Writer
@@ -119,7 +120,7 @@ def test_bytes_removed_while_they_are_written_are_not_acknowledged(alice: User) 
     upload, wanted = begun(alice), Append(0, None)
     writer = Writer(alice, resource.take(alice, upload.id, wanted), wanted).__enter__()
     writer.feed(PICTURE[:1000])
-    pieces.path_of(upload.id, 0).unlink()
+    disk.path_of(upload.id, 0).unlink()
     error = refused("upload_lost", writer.break_off)
     writer.__exit__(Refused, error, None)
     row = ResumableUpload.objects.get(id=upload.id)
@@ -131,12 +132,12 @@ def test_what_a_killed_writer_left_behind_its_offset_is_not_kept(alice: User) ->
     upload = begun(alice)
     write(alice, upload, 0, PICTURE[:700])
     dead = taken(alice, upload, 700)
-    with pieces.path_of(upload.id, 0).open("ab") as file:
+    with disk.path_of(upload.id, 0).open("ab") as file:
         file.write(b"torn")
     lapse(dead)
     write(alice, upload, 700, PICTURE[700:])
     assert Image.objects.get(owner=alice).checksum == hashlib.sha256(PICTURE).hexdigest()
-    assert not list(pieces.left())
+    assert not list(disk.left())
 
 
 def test_one_that_breaks_off_keeps_what_came(alice: User) -> None:
@@ -201,7 +202,7 @@ def test_a_quota_reached_midway_refuses_and_keeps_what_is_safe(alice: User) -> N
     assert (error.status_code, error.members["limit"]) == (413, 1000)
     assert resource.find(alice, upload.id).offset == 900
     assert not recount.miscounted(alice.id)
-    assert pieces.path_of(upload.id, 0).stat().st_size == 900
+    assert disk.path_of(upload.id, 0).stat().st_size == 900
 
 
 def test_a_plan_that_became_smaller_refuses_the_rest(alice: User) -> None:
@@ -234,7 +235,7 @@ def test_expired_uploads_are_gone_with_their_bytes(alice: User) -> None:
     assert refused("upload_expired", resource.find, alice, late.id).status_code == 410
     assert expiry.expire() == 1
     assert refused("upload_expired", taken, alice, late, 500).status_code == 410
-    assert {name for name, _ in pieces.left()} == {other.id.hex}
+    assert {name for name, _ in disk.left()} == {other.id.hex}
     alice.refresh_from_db()
     assert alice.used_bytes == 300
 

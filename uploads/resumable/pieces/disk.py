@@ -1,4 +1,4 @@
-"""The bytes of an upload that is not whole yet: one file, written on from where it is safe.
+"""Unfinished uploads on a disk: one file each, written on from where it is safe.
 
 Each writer that takes over from one who never let go gets a file of its own, with what was safe copied into
 it: however late the other one comes back, it writes where nobody reads.
@@ -9,25 +9,20 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from django.conf import settings
 
+from uploads.resumable.pieces.place import BytesLost
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from processing.models import ResumableUpload
-
-
-class BytesLost(Exception):
-    """What was acknowledged of an upload is not there any more: somebody removed it."""
-
-    def __init__(self, upload_id: UUID) -> None:
-        super().__init__(upload_id)
-        self.upload_id = upload_id
 
 
 def folder() -> Path:
@@ -44,12 +39,6 @@ def generations(upload_id: UUID) -> list[Path]:
     return sorted(found, key=lambda path: int(path.suffix[1:]), reverse=True)
 
 
-def drop(upload_id: UUID) -> None:
-    """Removes all that lies there of an upload."""
-    for path in folder().glob(f"{upload_id.hex}.*"):
-        path.unlink(missing_ok=True)
-
-
 def left() -> Iterator[tuple[str, Path]]:
     """All files, each with the id of its upload in hex."""
     with suppress(FileNotFoundError):
@@ -57,16 +46,18 @@ def left() -> Iterator[tuple[str, Path]]:
             yield path.name.partition(".")[0], path
 
 
-def are_there(upload: ResumableUpload) -> bool:
-    """Whether a file still holds what was acknowledged."""
-    return not upload.offset or _holding(upload.id, upload.offset) is not None
+def write_at(file: int, data: bytes, position: int) -> int:
+    """Writes all; a disk that is nearly full takes a part at a time, and then raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file, rest, position)
+        position += written
+        rest = rest[written:]
+    return position
 
 
-class Pieces:
-    """An upload's file, open to be written on at `offset`. What lay behind that was never acknowledged.
-
-    Raises BytesLost where less than that is there.
-    """
+class _File:
+    """An upload's file, open to be written on at `offset` (uploads.resumable.pieces.place.Pieces)."""
 
     def __init__(self, upload_id: UUID, generation: int, offset: int) -> None:
         self._upload_id = upload_id
@@ -81,15 +72,9 @@ class Pieces:
         os.ftruncate(self._file, offset)
 
     def write(self, data: bytes) -> None:
-        """Writes on; a disk that is nearly full takes a part at a time, and then raises OSError."""
-        rest = memoryview(data)
-        while rest:
-            written = os.pwrite(self._file, rest, self._position)
-            self._position += written
-            rest = rest[written:]
+        self._position = write_at(self._file, data, self._position)
 
     def reader(self) -> BinaryIO:
-        """The beginning, for a look at what it is."""
         return io.BytesIO(os.pread(self._file, 256, 0))
 
     def sync(self) -> None:
@@ -99,36 +84,65 @@ class Pieces:
             raise BytesLost(self._upload_id)
 
     def cut(self, offset: int) -> None:
-        """Gives back the room of what is not to stay."""
         os.ftruncate(self._file, offset)
         self._position = offset
+
+    def whole(self, renew: Callable[[], None]) -> Path:
+        self.sync()
+        return self.path
 
     def close(self) -> None:
         os.close(self._file)
 
 
-def after(upload_id: UUID, first_id: UUID, generation: int, offset: int) -> Pieces:
-    """A new upload's file that begins with all of another's, which stays as it is: a second name of it."""
-    path = path_of(upload_id, 0)
-    path.unlink(missing_ok=True)
-    try:
-        os.link(path_of(first_id, generation), path)
-        return Pieces(upload_id, 0, offset)
-    except (FileNotFoundError, BytesLost) as error:
-        raise BytesLost(first_id) from error
+class Disk:
+    """A folder that all web servers share (uploads.resumable.pieces.place.Place)."""
 
+    flush_bytes = 4 * 1024 * 1024
+    flush_seconds = 2.0
 
-def read(upload_id: UUID, generation: int, size: int, piece: int) -> Iterator[bytes]:
-    """The first `size` bytes of an upload's file. Raises BytesLost."""
-    try:
-        with path_of(upload_id, generation).open("rb") as file:
-            while size and (data := file.read(min(piece, size))):
-                size -= len(data)
-                yield data
-    except FileNotFoundError as error:
-        raise BytesLost(upload_id) from error
-    if size:
-        raise BytesLost(upload_id)
+    def open(self, upload: ResumableUpload) -> _File:
+        return _File(upload.id, upload.generation, upload.offset)
+
+    def after(self, upload: ResumableUpload, first: ResumableUpload) -> _File:
+        """The file is a second name of the first one's."""
+        path = path_of(upload.id, 0)
+        path.unlink(missing_ok=True)
+        try:
+            os.link(path_of(first.id, first.generation), path)
+            return _File(upload.id, 0, first.offset)
+        except (FileNotFoundError, BytesLost) as error:
+            raise BytesLost(first.id) from error
+
+    def read(self, upload: ResumableUpload, piece: int) -> Iterator[bytes]:
+        size = upload.offset
+        try:
+            with path_of(upload.id, upload.generation).open("rb") as file:
+                while size and (data := file.read(min(piece, size))):
+                    size -= len(data)
+                    yield data
+        except FileNotFoundError as error:
+            raise BytesLost(upload.id) from error
+        if size:
+            raise BytesLost(upload.id)
+
+    def holds(self, upload: ResumableUpload) -> bool:
+        return not upload.offset or _holding(upload.id, upload.offset) is not None
+
+    def drop(self, upload: ResumableUpload) -> None:
+        for path in folder().glob(f"{upload.id.hex}.*"):
+            path.unlink(missing_ok=True)
+
+    def drop_left(self, before: float, among: Callable[[set[str]], list[ResumableUpload]]) -> int:
+        old = {path: name for name, path in left() if _modified(path) < before}
+        rows = among(set(old.values()))
+        kept = {path_of(upload.id, upload.generation) for upload in rows}
+        # The one before may hold what the newest has yet to copy.
+        kept |= {path for upload in rows for path in generations(upload.id)[:2]}
+        gone = [path for path in old if path not in kept]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return len(gone)
 
 
 def _holding(upload_id: UUID, offset: int) -> Path | None:
@@ -155,3 +169,10 @@ def _take_over(upload_id: UUID, path: Path, offset: int) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()

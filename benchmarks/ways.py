@@ -1,8 +1,7 @@
 """Each way of sending the same photos, beside our own pixels bare in a pool of as many processes.
 
-And beside plain Pillow.
-
-Wall time, client included, in turn, medians of three rounds.
+And beside plain Pillow. Wall time, client included, in turn, medians of three rounds; and what the processor
+spends on an image above its pixels, all processes of the service counted.
 """
 
 from __future__ import annotations
@@ -14,6 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import NamedTuple
+
+import psutil
 
 from benchmarks import own, plain
 from benchmarks.client import connect, distinct, finish, photos, upload
@@ -25,11 +27,19 @@ WORKERS, ROUNDS, CLIENTS, REQUEST = 2, 3, 8, 100
 SIZES = {"800x1200": (800, 1200, 300), "18 MP": (5184, 3456, 16)}
 
 
+class Cost(NamedTuple):
+    """Seconds by the clock, and of the processor."""
+
+    seconds: float
+    cpu: float
+
+
 def run() -> None:
     env = {"IMAGEAPI_WORKERS": str(WORKERS), "LOG_LEVEL": "WARNING"}
     with Stack(new_home(), env) as stack, multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
         rows = [row for name, size in SIZES.items() for row in _measure(name, stack, pool, size)]
-    show(["photos", "way", "s", "own chain s", "ratio (min-max)", "to plain Pillow"], rows)
+    head = ["photos", "way", "s", "own chain s", "ratio (min-max)", "to plain Pillow"]
+    show([*head, "CPU ms an image", "above the pixels"], rows)
 
 
 def _measure(
@@ -45,27 +55,42 @@ def _measure(
     for warm in ways.values():
         warm(stack, distinct(drawn, 8, f"warm{warm.__name__}"))
     own.seconds(pool, drawn[:8])
-    taken: dict[str, list[float]] = {way: [] for way in ways}
-    bare, pillow = [], []
+    taken: dict[str, list[Cost]] = {way: [] for way in ways}
+    bare: list[Cost] = []
+    pillow: list[Cost] = []
+    here, service = psutil.Process(), psutil.Process(stack.process.pid if stack.process else None)
     for turn in range(ROUNDS):
-        bare.append(own.seconds(pool, distinct(drawn, count, "")))
-        pillow.append(plain.seconds(pool, distinct(drawn, count, "")))
+        bare.append(_costs(here, lambda: own.seconds(pool, distinct(drawn, count, ""))))
+        pillow.append(_costs(here, lambda: plain.seconds(pool, distinct(drawn, count, ""))))
         for way, act in ways.items():
-            taken[way].append(act(stack, distinct(drawn, count, f"{name}{way}{turn}")))
-    return [_row(name, way, times, bare, pillow) for way, times in taken.items()]
+            files = distinct(drawn, count, f"{name}{way}{turn}")
+            taken[way].append(_costs(service, lambda: act(stack, files)))  # noqa: B023
+    return [[name, way, *_figures(count, costs, bare, pillow)] for way, costs in taken.items()]
 
 
-def _row(name: str, way: str, times: list[float], bare: list[float], pillow: list[float]) -> list[str]:
-    ratios = [a / b for a, b in zip(times, bare, strict=True)]
-    plainly = statistics.median(a / b for a, b in zip(times, pillow, strict=True))
+def _costs(parent: psutil.Process, act: Callable[[], float]) -> Cost:
+    """What an act takes by the clock, and of the processor in the children of a process, in seconds."""
+    before = _cpu(parent)
+    seconds = act()
+    return Cost(seconds, _cpu(parent) - before)
+
+
+def _cpu(parent: psutil.Process) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in parent.children(recursive=True))
+
+
+def _figures(count: int, costs: list[Cost], bare: list[Cost], pillow: list[Cost]) -> list[str]:
+    times = [cost.seconds for cost in costs]
+    ratios = [ours.seconds / chain.seconds for ours, chain in zip(costs, bare, strict=True)]
+    plainly = statistics.median(ours.seconds / them.seconds for ours, them in zip(costs, pillow, strict=True))
+    ours = statistics.median(cost.cpu for cost in costs)
     spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
     return [
-        name,
-        way,
         f"{statistics.median(times):.2f}",
-        f"{statistics.median(bare):.2f}",
+        f"{statistics.median(chain.seconds for chain in bare):.2f}",
         spread,
         f"{plainly:.2f}",
+        *(f"{1000 * cpu / count:.1f}" for cpu in (ours, ours - statistics.median(each.cpu for each in bare))),
     ]
 
 

@@ -62,9 +62,13 @@ def looks_cut(image: Image.Image) -> bool:
 
 
 def lacks_pixels(image: Image.Image, file: BinaryIO) -> bool:
-    """Whether some pixel of the loaded picture was not in its file; costs next to nothing for most."""
-    if "progressive" in image.info and lacks_scans(file):
-        return True
+    """Whether some pixel of the loaded picture was not in its file.
+
+    Costs next to nothing for most; a progressive picture is decoded twice: one that was cut in its last scan
+    looks whole at its last pixel, and has none of its fine detail below some row.
+    """
+    if "progressive" in image.info:
+        return lacks_scans(file) or is_changed_by_more(image, file)
     return bool(image.info.get("unended") or looks_cut(image)) and (lacks_scans(file) or wants_more(file))
 
 
@@ -129,8 +133,17 @@ def wants_more(file: BinaryIO) -> bool:
     file.seek(0)
     data = file.read()
     end = _end(data)
-    as_is, with_more = _drawn(data[:end] + END_OF_IMAGE), _drawn(data[:end] + _MORE + END_OF_IMAGE)
+    as_is, with_more = _drawn(data[:end] + END_OF_IMAGE, 8), _drawn(data[:end] + _MORE + END_OF_IMAGE, 8)
     return not np.array_equal(as_is, with_more)
+
+
+def is_changed_by_more(image: Image.Image, file: BinaryIO) -> bool:
+    """The same of a picture that is loaded already, on the scale on which it is."""
+    file.seek(0)
+    data = file.read()
+    scale, *_ = getattr(image, "decoderconfig", ()) or (1,)
+    with_more = _drawn(data[: _end(data)] + _MORE + END_OF_IMAGE, scale)
+    return not np.array_equal(np.asarray(image), with_more)
 
 
 def _end(data: bytes) -> int:
@@ -143,9 +156,8 @@ def _end(data: bytes) -> int:
     return len(data)
 
 
-def _drawn(data: bytes) -> np.ndarray:
-    """Of a progressive picture all is drawn: an eighth would show only its first scan."""
+def _drawn(data: bytes, scale: int) -> np.ndarray:
+    """With sides that are a `scale`th (1, 2, 4 or 8) of the picture's."""
     with JpegImageFile(io.BytesIO(data)) as image:
-        if "progressive" not in image.info:
-            image.draft(None, (1, 1))
+        image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
         return np.asarray(image)

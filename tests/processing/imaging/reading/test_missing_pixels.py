@@ -44,11 +44,28 @@ def test_a_jpeg_without_its_end_is_taken(mode: str, options: dict[str, Any]) -> 
 def test_a_jpeg_that_lacks_pixels_is_truncated(
     share: float, mode: str, options: dict[str, Any], end: bytes
 ) -> None:
-    if "progressive" in options and share > 0.4 and end:
-        pytest.skip("all scans were begun: what is missing is fine detail, and browsers show it")
     data = encoded(drawn_photo(3, 333, 257).convert(mode), **options)
     with pytest.raises(ImageFailed) as caught:
         made_from(data[: int(len(data) * share)] + end)
+    assert caught.value.code == "truncated"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (17, 9), (333, 257), (801, 1203)], ids=str)
+@pytest.mark.parametrize("height", [1, 20, 60, 120, 300])
+def test_a_whole_progressive_picture_is_taken_on_every_scale(size: tuple[int, int], height: int) -> None:
+    data = encoded(drawn_photo(4, *size), progressive=True)
+    made = make(io.BytesIO(data), sizes(height, web_width=height), max_pixels=10**8)
+    assert made.renditions[0].width == min(size[0], height)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_a_progressive_picture_that_lacks_some_of_its_last_scan_is_truncated(share: float) -> None:
+    """Only fine detail is missing, below some row."""
+    data = encoded(drawn_photo(5, 640, 480), progressive=True, quality=90)
+    last = data.rindex(b"\xff\xda") + 12
+    cut = int(last + (len(data) - last - 2) * share)
+    with pytest.raises(ImageFailed) as caught:
+        made_from(data[:cut].rstrip(b"\xff") + END)
     assert caught.value.code == "truncated"
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from processing.imaging.reading.coded_colors import of_av1, of_hevc
+
 _MAX_BOX = 4 * 1024 * 1024
 _MAX_BOXES = 10_000
 
@@ -30,8 +32,11 @@ def described(file: BinaryIO) -> Described:
     end = file.seek(0, os.SEEK_END)
     boxes = {name: body for name, body in _top(file, end) if name in (b"meta", b"moov")}
     try:
-        properties = _of_primary(boxes.get(b"meta", b"")[4:]) or _of_track(boxes.get(b"moov", b""))
-        return Described(_cicp(properties), _bits(properties), _samples(boxes.get(b"moov", b"")))
+        meta = boxes.get(b"meta", b"")[4:]
+        item = _primary(meta)
+        properties = _of_item(meta, item) or _of_track(boxes.get(b"moov", b""))
+        cicp = _cicp(properties) or _coded(file, meta, item, properties)
+        return Described(cicp, _bits(properties), _samples(boxes.get(b"moov", b"")))
     except (struct.error, IndexError):
         return Described()
 
@@ -77,12 +82,14 @@ def _first(data: bytes, *path: bytes) -> bytes:
     return data
 
 
-def _of_primary(meta: bytes) -> list[Box]:
-    """The properties that belong to the primary item."""
+def _primary(meta: bytes) -> int:
+    """The number of the primary item; 0 where there is none."""
     primary = _first(meta, b"pitm")
-    if not primary:
-        return []
-    item = int.from_bytes(primary[4:8] if primary[0] else primary[4:6], "big")
+    return int.from_bytes(primary[4:8] if primary[0] else primary[4:6], "big") if primary else 0
+
+
+def _of_item(meta: bytes, item: int) -> list[Box]:
+    """The properties that belong to the item."""
     known = list(_boxes(_first(meta, b"iprp", b"ipco")))
     places = _associations(_first(meta, b"iprp", b"ipma")).get(item, [])
     return [known[place - 1] for place in places if 0 < place <= len(known)]
@@ -140,3 +147,74 @@ def _bits(properties: list[Box]) -> int:
         if name == b"pixi" and len(body) > 5:
             return max(body[5:])
     return 0
+
+
+def _coded(file: BinaryIO, meta: bytes, item: int, properties: list[Box]) -> tuple[int, int] | None:
+    """What the coded data says, of a picture in tiles that of its first tile."""
+    found = _by_configuration(file, meta, item, properties)
+    tile = _first_tile(meta, item)
+    return found or (_by_configuration(file, meta, tile, _of_item(meta, tile)) if tile else None)
+
+
+def _by_configuration(
+    file: BinaryIO, meta: bytes, item: int, properties: list[Box]
+) -> tuple[int, int] | None:
+    for name, body in properties:
+        if name == b"hvcC":
+            return of_hevc(body)
+        if name == b"av1C":
+            return of_av1(body[4:]) or of_av1(_data(file, meta, item))
+    return None
+
+
+def _first_tile(meta: bytes, item: int) -> int:
+    """0 where the item is not put together from others."""
+    references = _first(meta, b"iref")
+    if not references:
+        return 0
+    size = 4 if references[0] else 2
+    for name, body in _boxes(references[4:]):
+        if name == b"dimg" and int.from_bytes(body[:size], "big") == item:
+            return int.from_bytes(body[size + 2 : 2 * size + 2], "big")
+    return 0
+
+
+class _Numbers:
+    def __init__(self, data: bytes) -> None:
+        self._data, self._place = data, 0
+
+    def take(self, size: int) -> int:
+        """Of `size` bytes. Raises IndexError at the end of the data."""
+        self._place += size
+        if self._place > len(self._data):
+            raise IndexError("no more numbers")
+        return int.from_bytes(self._data[self._place - size : self._place], "big")
+
+
+# How the data of an item is found (`iloc`): in the file itself.
+_IN_FILE = 0
+_START = 4096
+
+
+def _data(file: BinaryIO, meta: bytes, item: int) -> bytes:
+    """The first bytes of an item that lies in the file."""
+    location = _first(meta, b"iloc")
+    if not location:
+        return b""
+    version, numbers = location[0], _Numbers(location[4:])
+    sizes = numbers.take(2)
+    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
+    index_size = sizes & 15 if version else 0
+    for _ in range(min(numbers.take(4 if version == 2 else 2), _MAX_BOXES)):
+        number = numbers.take(4 if version == 2 else 2)
+        method = numbers.take(2) & 15 if version else _IN_FILE
+        numbers.take(2)
+        base = numbers.take(base_size)
+        parts = [
+            (numbers.take(index_size), numbers.take(offset_size), numbers.take(length_size))
+            for _ in range(numbers.take(2))
+        ]
+        if number == item and method == _IN_FILE and parts:
+            file.seek(base + parts[0][1])
+            return file.read(min(parts[0][2] or _START, _START))
+    return b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image, ImageCms
 
 from processing.imaging import Made, make
 from processing.imaging.pixels.color_spaces import from_cicp, profile
+from processing.imaging.reading.isobmff import described
 from tests.drawing import decoded, encoded, png_file, solid
 from tests.processing.imaging.profiles import DISPLAY_P3, rgb_profile
 from tests.processing.imaging.sizes import sizes
@@ -101,6 +103,37 @@ def test_brighter_codes_are_never_darker(transfer: int) -> None:
 )
 def test_cicp_of_a_png(numbers: tuple[int, int], color: tuple[int, int, int]) -> None:
     assert shown(made_from(png((200, 100, 50), cicp(*numbers)))) == pytest.approx(color, abs=5)
+
+
+def coded(format: str, primaries: int, transfer: int) -> bytes:
+    """A HEIC or AVIF whose coded data has these numbers, and which has no box for them."""
+    data = encoded(solid((200, 100, 50), SIZE), format, quality=100, subsampling="4:4:4")
+    at = data.index(b"colrnclx")
+    was = struct.unpack_from(">HHH", data, at + 8)
+    bits = "".join(f"{byte:08b}" for byte in data)
+    pattern = "".join(f"{number:08b}" for number in was)
+    start = bits.index(pattern, 8 * (data.index(b"mdat") if format == "AVIF" else data.index(b"hvcC")))
+    bits = bits[:start] + f"{primaries:08b}{transfer:08b}" + bits[start + 16 :]
+    changed = int(bits, 2).to_bytes(len(data), "big")
+    return changed[:at] + b"free" + changed[at + 4 :]
+
+
+@pytest.mark.parametrize("format", ["HEIF", "AVIF"])
+def test_colours_that_only_the_coded_data_names(format: str) -> None:
+    made = made_from(coded(format, 12, 13))
+    assert shown(made) == pytest.approx(P3_IN_SRGB, abs=6)
+    assert made.losses == ("gamut",)
+    assert made_from(coded(format, 1, 13)).losses == ()
+
+
+@pytest.mark.parametrize("format", ["HEIF", "AVIF"])
+def test_coded_data_that_is_cut_or_turned_over_says_nothing_and_stops_nothing(format: str) -> None:
+    data = coded(format, 12, 13)
+    random = Random(7)
+    for _ in range(300):
+        damaged = bytearray(data)
+        damaged[random.randrange(40, len(data))] ^= 1 << random.randrange(8)
+        described(io.BytesIO(bytes(damaged[: random.randrange(40, len(data) + 1)])))
 
 
 def test_cicp_of_a_png_comes_before_its_profile() -> None:

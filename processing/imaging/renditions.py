@@ -13,7 +13,7 @@ from processing.imaging.attention import focus_of
 from processing.imaging.encoders import ENCODERS, Timing, chosen
 from processing.imaging.likeness import perceptual_hash
 from processing.imaging.palette import Color, dominant_colors
-from processing.imaging.pixels.color_profile import to_srgb
+from processing.imaging.pixels.color_profile import Loss, to_srgb
 from processing.imaging.pixels.declared_colors import declared_profile
 from processing.imaging.pixels.flat import has_alpha, is_deep, on_ground, plain
 from processing.imaging.pixels.geometry import Size, covers, fit_within
@@ -56,7 +56,7 @@ class Rendition:
 class Made:
     """`placeholder` is a base64 ThumbHash; `phash` 64 bits, None for a flat picture.
 
-    `losses` are of animation, alpha, depth, gamut, in that order.
+    `losses` are of animation, alpha, depth, gamut, profile, in that order.
     """
 
     renditions: tuple[Rendition, ...]
@@ -144,23 +144,25 @@ def _bounding_size(found: Opened, recipes: Iterable[Recipe]) -> Size:
 def _decoded(found: Opened, size: Size, *, moving: bool) -> Picture:
     image = found.image
     orientation, profile, deep = orientation_of(image), declared_profile(image), is_deep(image)
+    unread = bool(image.info.get("unread_profile"))
     lying = swapped(size, orientation)
     box = _draft(image, lying)
     frames: list[Image.Image] = []
     durations: list[int] = []
-    wide = changed = False
+    lost: Loss = ""
+    changed = False
     for frame, duration in _film(found) if moving else ():
         durations.append(duration)
-        standing, wide, changed = _standing(frame, lying, None, profile, orientation)
+        standing, lost, changed = _standing(frame, lying, None, profile, orientation)
         frames.append(standing)
     if len(frames) < 2:
         still = open_image(found.file) if moving else image
-        standing, wide, changed = _standing(plain(load(still, found.file)), lying, box, profile, orientation)
+        standing, lost, changed = _standing(plain(load(still, found.file)), lying, box, profile, orientation)
         frames = [standing]
     elif not any(map(_is_transparent, frames)):
         frames = [straight(frame).convert("RGB") for frame in frames]
     timing = animation.timing(image, durations) if len(frames) > 1 else None
-    losses = {"depth": deep, "gamut": wide}
+    losses = {"depth": deep, "gamut": lost == "gamut", "profile": unread or lost == "profile"}
     return Picture(frames, timing, changed or deep or orientation != UPRIGHT, losses)
 
 
@@ -180,27 +182,27 @@ def _is_transparent(frame: Image.Image) -> bool:
 
 def _standing(
     frame: Image.Image, lying: Size, box: Box | None, profile: bytes | None, orientation: int
-) -> tuple[Image.Image, bool, bool]:
-    """Of exactly that size, in sRGB, upright; whether colours got lost, and whether they were changed."""
+) -> tuple[Image.Image, Loss, bool]:
+    """Of exactly that size, in sRGB, upright; what colours got lost, and whether they were changed."""
     # Turning and converting come after the first, large step down: they cost by the pixel.
     small = shrink(premultiplied(frame), lying, box)
-    converted, wide = _in_srgb(small, profile)
+    converted, lost = _in_srgb(small, profile)
     changed = converted is not small
     standing = upright(converted, orientation)
     standing.info = {}  # Pillow would write the comment of the original into every rendition
-    return standing, wide, changed
+    return standing, lost, changed
 
 
-def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bool]:
+def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Loss]:
     if not profile or not has_alpha(image):
         return to_srgb(image, profile)
     seen = straight(image)
     opaque = seen.convert(seen.mode.removesuffix("A"))
-    converted, wide = to_srgb(opaque, profile)
+    converted, lost = to_srgb(opaque, profile)
     if converted is opaque:
-        return image, wide
+        return image, lost
     converted.putalpha(seen.getchannel("A"))
-    return premultiplied(converted), wide
+    return premultiplied(converted), lost
 
 
 def _draft(image: Image.Image, size: Size) -> Box | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -27,19 +28,23 @@ class Conversion:
     wide: bool
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bool]:
-    """A mode L, RGB or CMYK image as sRGB (mode L or RGB), and whether its colour space was wider.
+Loss = Literal["", "gamut", "profile"]
 
-    A profile that is broken or made for another kind of pixels is ignored.
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Loss]:
+    """A mode L, RGB or CMYK image as sRGB (mode L or RGB), and what got lost.
+
+    "gamut" where its colour space was wider. A profile that is broken or made for another kind of pixels is
+    ignored: "profile"; one for colours says nothing of grey.
     """
     conversion = _conversion(profile, image.mode) if profile else None
     if conversion and conversion.transform:
         converted = ImageCms.applyTransform(image, conversion.transform)
         assert converted is not None
-        return converted, conversion.wide
+        return converted, "gamut" if conversion.wide else ""
     if image.mode == "CMYK":
-        return image.convert("RGB"), True
-    return image, False
+        return image.convert("RGB"), "gamut"
+    return image, "profile" if profile and not conversion and image.mode == "RGB" else ""
 
 
 # Photos of one camera share their profile, building its transform costs as much as using it.

@@ -14,6 +14,8 @@ from processing.imaging.pixels.orientation import exif_of
 _UNSPECIFIED = 2
 _EXIF_SRGB = 1
 _ADOBE_BY_DCF = "R03"
+# Formats whose header may hold a gamma and the corners of the colour space.
+_DESCRIBING = ("PNG", "BMP", "DIB", "TIFF")
 
 # Gamma of nearly 1/2.2 is what programs write that mean sRGB.
 _USUAL_GAMMA, _NEARLY = 0.45455, 0.011
@@ -44,13 +46,16 @@ def _says_something(cicp: tuple[int, int]) -> bool:
 
 
 def _otherwise(image: Image.Image) -> Space | None:
-    if image.format == "PNG" and image.info.keys() & {"srgb", "gamma", "chromaticity"}:
-        return None if "srgb" in image.info else _of_png(image.info)
+    if image.format in _DESCRIBING and image.info.keys() & {"srgb", "gamma", "chromaticity"}:
+        return None if "srgb" in image.info else _of_points(image.info)
     return ADOBE_RGB if _is_adobe_by_exif(image) else None
 
 
-def _of_png(info: dict[Any, Any]) -> Space | None:
-    """From gAMA and cHRM; sRGB stands for the one that is missing, and for values that nobody means."""
+def _of_points(info: dict[Any, Any]) -> Space | None:
+    """From gAMA and cHRM, or what other formats have in their place.
+
+    sRGB stands for the one that is missing, and for values that nobody means.
+    """
     gamma, points = info.get("gamma"), info.get("chromaticity")
     curve = SRGB.curve
     if gamma and abs(gamma - _USUAL_GAMMA) > _NEARLY and _SANE_GAMMA[0] <= 1 / gamma <= _SANE_GAMMA[1]:

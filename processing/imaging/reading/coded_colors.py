@@ -122,7 +122,10 @@ def of_hevc(configuration: bytes) -> Cicp | None:
     try:
         place = 23
         for _ in range(configuration[22]):
-            kind, count = configuration[place] & 63, int.from_bytes(configuration[place + 1 : place + 3], "big")
+            kind, count = (
+                configuration[place] & 63,
+                int.from_bytes(configuration[place + 1 : place + 3], "big"),
+            )
             place += 3
             for _ in range(count):
                 length = int.from_bytes(configuration[place : place + 2], "big")

@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 END_OF_IMAGE = b"\xff\xd9"
-_ENDS_WITHIN = 1024 * 1024
+_PIECE = 256 * 1024
 
 # What libjpeg draws where data is missing: all coefficients zero.
 _FILL = 128
@@ -40,12 +40,14 @@ def has_no_end(file: BinaryIO, scan_at: int) -> bool:
     file.seek(max(scan_at, length - 32))
     if END_OF_IMAGE in file.read():
         return False
-    # Phones put their own data behind the end.
-    file.seek(max(scan_at, length - _ENDS_WITHIN))
-    if END_OF_IMAGE in file.read():
-        return False
+    # Phones put their own data behind the end, films of hundreds of megabytes too: never all of it at once.
     file.seek(scan_at)
-    return END_OF_IMAGE not in file.read()
+    before = b""
+    while piece := file.read(_PIECE):
+        if END_OF_IMAGE in before + piece:
+            return False
+        before = piece[-1:]
+    return True
 
 
 def ended(file: BinaryIO) -> BinaryIO:

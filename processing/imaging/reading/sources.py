@@ -7,10 +7,12 @@ from typing import Any, BinaryIO
 
 from processing.imaging.errors import ImageFailed
 from processing.imaging.reading import isobmff
+from processing.imaging.reading.bmp_header import colors_of
 from processing.imaging.reading.jpeg_ending import ended, has_no_end
 from processing.imaging.reading.jpeg_header import refuse_metadata_bomb
 from processing.imaging.reading.png_header import read_png, without
 from processing.imaging.reading.tiff import header as tiff_header
+from processing.imaging.reading.tiff.colors import colors_of as colors_of_tiff
 from processing.imaging.reading.tiff.header import TiffHeader
 
 
@@ -36,7 +38,7 @@ def prepared(file: BinaryIO, head: bytes) -> Source:
     if head[4:8] == b"ftyp":
         said = isobmff.described(file)
         return Source(file, {"cicp": said.cicp, "coded_bits": said.bits}, frames=max(1, said.samples))
-    return Source(file)
+    return Source(file, colors_of(file) if head[:2] == b"BM" else {})
 
 
 def _jpeg(file: BinaryIO) -> Source:
@@ -52,4 +54,4 @@ def _tiff(file: BinaryIO, head: bytes) -> Source:
         raise ImageFailed(
             "unsupported_format", "This is a camera's raw file; export it as JPEG, TIFF or HEIC."
         )
-    return Source(file, tiff=header)
+    return Source(file, colors_of_tiff(header) if header else {}, tiff=header)

@@ -179,7 +179,8 @@ COMPONENTS: dict[str, Shape] = {
                 "description": "An earlier image that this one looks like, where its upload said `mark`.",
             },
             "losses": array(
-                {"enum": ["animation", "alpha", "depth", "gamut"]}, description="What the renditions dropped."
+                {"enum": ["animation", "alpha", "depth", "gamut", "profile"]},
+                description="What the renditions dropped.",
             ),
         }
     ),

@@ -13,6 +13,7 @@ from typing import BinaryIO
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_LENGTHS, PLANAR = 273, 277, 278, 279, 284
 ORIENTATION, PREDICTOR, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_LENGTHS = 274, 317, 322, 323, 324, 325
+TRANSFER, WHITE, PRIMARIES = 301, 318, 319
 SUBFILE, SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE, DNG = 254, 330, 338, 339, 34675, 50706
 
 _COLOR_FILTER, _LINEAR_RAW = 32803, 34892
@@ -39,7 +40,10 @@ _MAX_VALUES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class TiffHeader:
-    """`order` is "<" or ">"; `tags` has the numbers of each tag asked for that is there."""
+    """`order` is "<" or ">"; `tags` has the numbers of each tag asked for that is there.
+
+    A fraction is one number of 64 bits, as it stands there.
+    """
 
     order: str
     big: bool
@@ -77,7 +81,7 @@ _KNOWN = frozenset(
             STRIP_LENGTHS,
         ),
         *(PLANAR, ORIENTATION, PREDICTOR, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_LENGTHS),
-        *(SUBFILE, SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE, DNG),
+        *(SUBFILE, SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE, DNG, TRANSFER, WHITE, PRIMARIES),
     )
 )
 

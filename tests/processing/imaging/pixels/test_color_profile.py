@@ -57,6 +57,14 @@ def test_another_curve_in_the_same_gamut_is_converted_without_loss() -> None:
 def test_a_profile_that_does_not_fit_is_ignored(profile: bytes) -> None:
     made = made_from(encoded(solid((200, 100, 50)), "JPEG", icc_profile=profile))
     assert shown_color(made) == pytest.approx((200, 100, 50), abs=3)
+    assert made.losses == ("profile",)
+
+
+def test_a_profile_for_colours_says_nothing_of_grey() -> None:
+    made = made_from(
+        encoded(solid((128, 128, 128)).convert("L"), "JPEG", icc_profile=rgb_profile(DISPLAY_P3))
+    )
+    assert shown_color(made) == pytest.approx((128, 128, 128), abs=3)
     assert made.losses == ()
 
 

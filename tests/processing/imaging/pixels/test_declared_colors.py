@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin, TiffTags
 
 from processing.imaging import Made, make
 from processing.imaging.pixels.color_spaces import from_cicp, profile
@@ -184,6 +184,104 @@ def test_gamma_of_a_grey_png_and_of_one_with_a_palette() -> None:
     assert shown(made_from(png((55,), gamma(1.0), color_type=0))) == pytest.approx((128,) * 3, abs=3)
     palette = (b"PLTE", bytes((0, 0, 0, 55, 55, 55)))
     assert shown(made_from(png((1,), gamma(1.0), palette, color_type=3))) == pytest.approx((128,) * 3, abs=3)
+
+
+SRGB_ENDS = ((0.4124, 0.2126, 0.0193), (0.3576, 0.7152, 0.1192), (0.1805, 0.0722, 0.9505))
+P3_ENDS = ((0.4866, 0.2290, 0.0), (0.2657, 0.6917, 0.0451), (0.1982, 0.0793, 1.0439))
+P3_POINTS = ((0.68, 0.32, 0.0), (0.265, 0.69, 0.045), (0.15, 0.06, 0.79))
+Ends = tuple[tuple[float, ...], ...]
+
+
+def bmp(
+    kind: bytes, ends: Ends = ((0.0,) * 3,) * 3, gamma: float = 0, icc: bytes = b"", link: bytes = b""
+) -> bytes:
+    """A BMP with a header of version 5; `kind` is its bV5CSType, read backwards."""
+    pixels = bytes((50, 100, 200)) * SIZE[0] * SIZE[1]
+    data = icc + link
+    header = struct.pack("<IiiHHIIiiII16x", 124, *SIZE, 1, 24, 0, len(pixels), 0, 0, 0, 0) + kind[::-1]
+    header += struct.pack("<9i", *(round(value * 2**30) for end in ends for value in end))
+    header += struct.pack("<3I", *[round(gamma * 65536)] * 3)
+    header += struct.pack("<4I", 4, 124 + len(pixels) if data else 0, len(data), 0)
+    return b"BM" + struct.pack("<IHHI", 138 + len(pixels) + len(data), 0, 0, 138) + header + pixels + data
+
+
+@pytest.mark.parametrize(
+    ("data", "color", "losses"),
+    [
+        (bmp(b"sRGB", P3_ENDS, 1.0), (200, 100, 50), ()),
+        (bmp(b"Win ", P3_ENDS, 1.0), (200, 100, 50), ()),
+        (bmp(b"\0\0\0\0"), (200, 100, 50), ()),
+        (bmp(b"\0\0\0\0", SRGB_ENDS, 2.2), (200, 100, 50), ()),
+        (bmp(b"\0\0\0\0", P3_ENDS, 2.2), P3_IN_SRGB, ("gamut",)),
+        (bmp(b"\0\0\0\0", P3_POINTS, 2.2), P3_IN_SRGB, ("gamut",)),
+        (bmp(b"\0\0\0\0", SRGB_ENDS, 1.0), (228, 168, 122), ()),
+        (bmp(b"\0\0\0\0", SRGB_ENDS, 1.8), (210, 119, 65), ()),
+        (bmp(b"MBED", icc=rgb_profile(DISPLAY_P3)), P3_IN_SRGB, ("gamut",)),
+        (bmp(b"MBED", icc=b"no profile"), (200, 100, 50), ("profile",)),
+        (bmp(b"LINK", link=b"C:\\colors.icc\0"), (200, 100, 50), ("profile",)),
+    ],
+    ids=[
+        "sRGB",
+        "Windows",
+        "zeros",
+        "like sRGB",
+        "P3",
+        "P3 in x y z",
+        "linear",
+        "1.8",
+        "profile",
+        "broken",
+        "link",
+    ],
+)
+def test_colours_of_a_bmp(data: bytes, color: tuple[int, ...], losses: tuple[str, ...]) -> None:
+    made = made_from(data)
+    assert shown(made) == pytest.approx(color, abs=6)
+    assert made.losses == losses
+
+
+def tiff(
+    white: tuple[float, ...], primaries: tuple[float, ...], *exponents: float, mode: str = "RGB"
+) -> bytes:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, values in ((318, white), (319, primaries)):
+        tags.tagtype[tag] = TiffTags.RATIONAL
+        if values:
+            tags[tag] = values
+    if exponents:
+        tags.tagtype[301] = TiffTags.SHORT
+        tags[301] = tuple(round(65535 * (step / 255) ** each) for each in exponents for step in range(256))
+    return encoded(solid((200, 100, 50), SIZE).convert(mode), "TIFF", tiffinfo=tags)
+
+
+D65, SRGB_PRIMARIES = (0.3127, 0.329), (0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+P3_PRIMARIES = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+
+
+@pytest.mark.parametrize(
+    ("data", "color", "losses"),
+    [
+        (tiff(D65, SRGB_PRIMARIES), (200, 100, 50), ()),
+        (tiff(D65, P3_PRIMARIES), P3_IN_SRGB, ("gamut",)),
+        (tiff((), P3_PRIMARIES), P3_IN_SRGB, ("gamut",)),
+        (tiff(D65, P3_PRIMARIES, 2.2, 2.2, 2.2), P3_IN_SRGB, ("gamut",)),
+        (tiff(D65, SRGB_PRIMARIES, 1.0), (228, 168, 122), ()),
+        (tiff((), (), 1.8, 1.8, 1.8), (210, 119, 65), ()),
+        (tiff((), (), 1.0, 1.8, 2.2), (200, 100, 50), ("profile",)),
+        (tiff((0.0, 0.0), (0.0,) * 6), (200, 100, 50), ()),
+    ],
+    ids=["sRGB", "P3", "P3 without white", "P3 and 2.2", "linear", "1.8", "three curves", "zeros"],
+)
+def test_colours_of_a_tiff(data: bytes, color: tuple[int, ...], losses: tuple[str, ...]) -> None:
+    made = made_from(data)
+    assert shown(made) == pytest.approx(color, abs=6)
+    assert made.losses == losses
+
+
+def test_the_curve_of_a_grey_tiff() -> None:
+    grey = np.asarray(solid((200, 100, 50)).convert("L"))[0, 0]
+    expected = 255 * (1.055 * (grey / 255) ** (1 / 2.4) - 0.055)
+    assert shown(made_from(tiff((), (), 1.0, mode="L"))) == pytest.approx((expected,) * 3, abs=3)
 
 
 def adobe_exif(space: int, index: str) -> Image.Exif:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from processing.imaging import ImageFailed, Made, make, probe
-from processing.imaging.reading.jpeg_ending import wants_more
+from processing.imaging.reading.jpeg_ending import has_no_end, wants_more
 from tests.drawing import decoded, drawn_photo, encoded, exif_with, photo, png_file, quarters, solid
 from tests.processing.imaging.sizes import sizes
 
@@ -80,6 +81,20 @@ def test_what_phones_put_behind_a_picture_is_no_part_of_it() -> None:
     data = photo(1, 320, 240)
     assert made_from(data + bytes(5_000)) == made_from(data)
     assert not wants_more(io.BytesIO(data + b"SEFT" * 99 + photo(2, 64, 48)))
+
+
+@pytest.mark.parametrize("behind", [1, 2**18 - 1, 2**18, 2**25])
+@pytest.mark.parametrize("end", [b"", END])
+def test_the_end_is_looked_for_in_little_memory(behind: int, end: bytes) -> None:
+    data = photo(1, 320, 240)
+    scan = data.index(b"\xff\xda")
+    file = io.BytesIO(data[:-2] + bytes(-(len(data) - 2 - scan) % 2**18 + 2**18 - 1) + end + bytes(behind))
+    tracemalloc.start()
+    try:
+        assert has_no_end(file, scan) == (not end)
+        assert tracemalloc.get_traced_memory()[1] < 2**21
+    finally:
+        tracemalloc.stop()
 
 
 def bmp(alpha: int, *, bits: int = 32) -> bytes:

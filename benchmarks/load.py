@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from benchmarks.home import new_home
+from benchmarks.support.home import new_home
 from tests.stack import ROOT, Stack
 
 USERS, SECONDS = 10, 60

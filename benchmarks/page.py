@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
-from benchmarks.home import new_home
+from benchmarks.support.home import new_home
 from tests.browser.conftest import FLAGS, chromium
 from tests.drawing import photo
 from tests.stack import Stack

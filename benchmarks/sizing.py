@@ -11,7 +11,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 
 # CPU milliseconds of one photo's pixels by megapixels: JPEG, web + two thumbnails, one core.
 PIXELS = ((0.5, 14.0), (1.0, 22.0), (2.3, 73.0), (18.0, 177.0))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from benchmarks.feed_pages import connect, fill
+from benchmarks.feed.pages import connect, fill
 from processing.imaging.oklab import oklab
 from tests.feed.people import Person, plain
 from tests.stack import Stack

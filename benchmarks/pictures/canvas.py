@@ -21,10 +21,10 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks import original_canvas
-from benchmarks.home import new_home
-from benchmarks.resident import peak
-from benchmarks.table import show
+from benchmarks.peers import original_canvas
+from benchmarks.support.home import new_home
+from benchmarks.support.resident import peak
+from benchmarks.support.table import show
 from processing.imaging.canvas.canvas import Canvas
 from processing.imaging.canvas.pingpong import one_more
 from tests.stack import Stack

@@ -2,4 +2,4 @@
 
 from imageapi.settings import *  # noqa: F403
 
-ROOT_URLCONF = "benchmarks.bare_urls"
+ROOT_URLCONF = "benchmarks.support.bare_urls"

@@ -8,10 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from benchmarks import plain
-from benchmarks.client import connect, distinct, photos
-from benchmarks.home import new_home
-from benchmarks.table import show
+from benchmarks.peers import plain
+from benchmarks.support.client import connect, distinct, photos
+from benchmarks.support.home import new_home
+from benchmarks.support.table import show
 from tests.stack import Stack
 
 ROUNDS = 60

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks.table import show
-from benchmarks.web import Web, wait_for_server, web_only
+from benchmarks.support.table import show
+from benchmarks.support.web import Web, wait_for_server, web_only
 from tests.stack import ROOT, free_port
 
 REQUESTS, ROUNDS = 1000, 5

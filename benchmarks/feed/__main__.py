@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.feed_pages import pages
-from benchmarks.feed_push import push
+from benchmarks.feed.pages import pages
+from benchmarks.feed.push import push
 
 
 def run() -> None:

@@ -1,6 +1,6 @@
 """Whether copies of a picture are found by their looks, and others are not; what the hash costs.
 
-    python -m benchmarks.likeness [FOLDER]      with parts of the photos in FOLDER, else with drawn ones
+    python -m benchmarks.pictures.likeness [FOLDER]  with parts of the photos in FOLDER, else with drawn ones
 
 How fast they are found among a million is in `python -m benchmarks.feed pages`.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image, ImageEnhance, ImageOps
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 from processing.imaging.likeness import perceptual_hash
 from processing.imaging.recipes import Recipe
 from processing.imaging.renditions import make

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import httpx
 
-from benchmarks.client import distinct, photos, upload
-from benchmarks.home import new_home
-from benchmarks.table import show
-from tests.faults.driver import rows
+from benchmarks.support.client import distinct, photos, upload
+from benchmarks.support.home import new_home
+from benchmarks.support.table import show
+from tests.database import execute
 from tests.stack import ROOT, Stack
 
 LARGE, SMALL = int(os.environ.get("BENCH_LARGE", "3000")), 10
@@ -108,7 +108,7 @@ def _together(stack: Stack, clients: Sequence[httpx.Client], drawn: Sequence[byt
 
 def _counts(stack: Stack) -> dict[str, int]:
     return dict(
-        rows(
+        execute(
             stack,
             "SELECT u.username, count(*) FILTER (WHERE i.status = 'completed') FROM processing_user u "
             "LEFT JOIN processing_image i ON i.owner_id = u.id GROUP BY u.username",

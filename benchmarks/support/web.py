@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.home import new_home
+from benchmarks.support.home import new_home
 from imageapi.up import embedded
 from tests.stack import ROOT, free_port
 
@@ -42,7 +42,7 @@ def web_only() -> Iterator[Web]:
             **os.environ,
             "IMAGEAPI_HOME": str(home),
             "IMAGEAPI_ANONYMOUS_PLAN": "Enterprise",
-            "DJANGO_SETTINGS_MODULE": "benchmarks.bare_settings",
+            "DJANGO_SETTINGS_MODULE": "benchmarks.support.bare_settings",
             "LOG_LEVEL": "WARNING",
             "TMPDIR": str(home / "tmp"),
         }

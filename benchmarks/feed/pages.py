@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg2
 
-from benchmarks.feed_line import line, quantile, started
+from benchmarks.feed.line import line, quantile, started
 from imageapi.up import embedded
 from tests.feed.conftest import MAKE_PEOPLE, manage
 from tests.feed.people import Person, plain

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.table import show
+from benchmarks.support.table import show
 from processing.imaging.recipes import Recipe
 from processing.imaging.renditions import make
 from tests.drawing import photo

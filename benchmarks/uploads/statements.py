@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.client import connect, distinct, finish, photos, upload
-from benchmarks.home import new_home
-from benchmarks.table import show
+from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.home import new_home
+from benchmarks.support.table import show
 from tests.e2e.test_thousand import log_statements, statements
 from tests.faults.driver import redis_of
 from tests.stack import Stack

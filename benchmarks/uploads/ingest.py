@@ -18,9 +18,9 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.client import distinct, photos
-from benchmarks.table import show
-from benchmarks.web import web_only
+from benchmarks.support.client import distinct, photos
+from benchmarks.support.table import show
+from benchmarks.support.web import web_only
 
 FILES, REQUESTS, ROUNDS = 100, 5, 5
 Cost = tuple[float, float]

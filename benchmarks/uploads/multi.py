@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.client import connect, distinct, finish, photos, upload
-from benchmarks.home import new_home
-from benchmarks.table import show
+from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.home import new_home
+from benchmarks.support.table import show
 from tests.stack import Stack
 
 

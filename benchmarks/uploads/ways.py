@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks import own, plain
-from benchmarks.client import connect, distinct, finish, photos, upload
-from benchmarks.home import new_home
-from benchmarks.table import show
+from benchmarks.peers import own, plain
+from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.home import new_home
+from benchmarks.support.table import show
 from tests.stack import Stack
 
 WORKERS, ROUNDS, CLIENTS, REQUEST = 2, 3, 8, 100

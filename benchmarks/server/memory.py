@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import psutil
 
-from benchmarks.client import connect, distinct, finish, photos, upload
-from benchmarks.home import new_home
-from benchmarks.resident import Watch
-from benchmarks.table import show
+from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.home import new_home
+from benchmarks.support.resident import Watch
+from benchmarks.support.table import show
 from tests.faults.driver import web, workers
 from tests.stack import Stack
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.home import new_home
+from benchmarks.support.home import new_home
 from tests.stack import Stack
 
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 
-from benchmarks.table import show
-from benchmarks.web import Web, web_only
+from benchmarks.support.table import show
+from benchmarks.support.web import Web, web_only
 
 CLIENTS, FILES, FILE_BYTES = 20, 5, 10 * 1024 * 1024
 _EVERY = 0.005

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.feed_line import line, quantile, started
-from benchmarks.feed_pages import connect
+from benchmarks.feed.line import line, quantile, started
+from benchmarks.feed.pages import connect
 from tests.feed.colored import matches as has_colors
 from tests.feed.colored import striped
 from tests.feed.people import FeedSocket, Person, plain

@@ -10,10 +10,10 @@ import statistics
 import time
 from collections.abc import Sequence
 
-from benchmarks import plain
-from benchmarks.client import connect, distinct, finish, photos, upload
-from benchmarks.home import new_home
-from benchmarks.table import show
+from benchmarks.peers import plain
+from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.home import new_home
+from benchmarks.support.table import show
 from tests.stack import Stack
 
 WORKERS = 2

@@ -1,6 +1,6 @@
 """Event streams beside sockets: from commit to frame, both in one run.
 
-python -m benchmarks.streams --each 500 --images 60
+python -m benchmarks.feed.streams --each 500 --images 60
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 
-from benchmarks.feed_line import line, quantile, started
-from benchmarks.feed_push import _watch_commits
+from benchmarks.feed.line import line, quantile, started
+from benchmarks.feed.push import _watch_commits
 from tests.feed.people import plain
 from tests.stack import Stack
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.client import connect, distinct, finish, photos, upload
-from benchmarks.home import new_home
-from benchmarks.resident import Watch
-from benchmarks.table import show
+from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.home import new_home
+from benchmarks.support.resident import Watch
+from benchmarks.support.table import show
 from tests.faults.driver import web
 from tests.feed.conftest import manage
 from tests.stack import Stack

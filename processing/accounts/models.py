@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -50,6 +51,11 @@ class Plan(models.Model):
     max_files = models.PositiveIntegerField(default=100, help_text="Files in one request.")
     storage_quota_bytes = models.BigIntegerField(default=5 * 1024 * MEGABYTE)
     requests_per_minute = models.PositiveIntegerField(default=600)
+    upload_hours = models.PositiveSmallIntegerField(
+        default=24,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 30)],
+        help_text="How long an unfinished upload, and an open batch, may go on.",
+    )
     weight = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
@@ -75,6 +81,10 @@ class Plan(models.Model):
             StoredRecipe.objects.bulk_create(
                 StoredRecipe.of(Recipe.from_json(recipe), plan=self) for recipe in self.recipe_list
             )
+
+    @property
+    def upload_lifetime(self) -> timedelta:
+        return timedelta(hours=self.upload_hours)
 
     def recipes(self) -> tuple[Recipe, ...]:
         """What is made of the images of its accounts; a row says more than a height does."""

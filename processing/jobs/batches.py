@@ -6,7 +6,6 @@ same statement as every other job, and never before it is closed.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -21,17 +20,16 @@ from processing.webhooks.outbox import enqueue
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from processing.imaging.recipes import Recipe
 
-# Longer than any upload that may join it.
-LIFETIME = timedelta(hours=24)
 _MOST = 500
 
 
-def begin(owner_id: int, recipes: Sequence[Recipe], *, webhook_url: str = "") -> Job:
-    """Opens a batch."""
-    until = timezone.now() + LIFETIME
+def begin(owner_id: int, recipes: Sequence[Recipe], *, lifetime: timedelta, webhook_url: str = "") -> Job:
+    """Opens a batch, which closes by itself after `lifetime`."""
+    until = timezone.now() + lifetime
     with transaction.atomic():
         return begin_job(owner_id, Job.Kind.BATCH, recipes, 1, webhook_url=webhook_url, open_until=until)
 

@@ -23,6 +23,7 @@ from processing.webhooks.events import EVENTS, TEST
 from tests.api import Api
 from tests.drawing import photo
 from tests.stack import ROOT, Stack
+from tests.uploads.resumable.clients import Draft, Tus
 from uploads.api.schema.components import COMPONENTS
 
 CHECKS = (
@@ -32,7 +33,10 @@ CHECKS = (
     checks.response_schema_conformance,
 )
 
-schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+for media_type in ("application/offset+octet-stream", "application/partial-upload"):
+    schemathesis.serializer.alias(media_type, "application/octet-stream")
+
+OF_THE_UPLOAD = {"location", "content-location", "x-image-id", "repr-digest"}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,27 @@ def test_every_view_is_described(api: Api) -> None:
     posted = document["paths"]["/api/async/batch/upload"]["post"]
     assert posted["requestBody"]["content"]["multipart/form-data"]["examples"]
     assert posted["responses"]["413"]["content"]["application/problem+json"]["examples"]
+
+
+def test_the_headers_of_resumable_uploads_are_described(api: Api, described: Any) -> None:
+    picture, tus, draft = photo(8_900, 120, 90), Tus(api.client), Draft(api.client)
+    created, begun = tus.create(len(picture)), draft.create(picture[:100], "?0")
+    answers = [
+        ("/api/uploads", created),
+        ("/api/uploads/{upload_id}", tus.patch(created.headers["Location"], 0, picture)),
+        ("/api/uploads", begun),
+        ("/api/uploads/{upload_id}", draft.patch(begun.headers["Location"], 100, picture[100:200], "?0")),
+        ("/api/uploads/{upload_id}", draft.patch(begun.headers["Location"], 200, picture[200:], "?1")),
+        ("/api/uploads", draft.create(picture, "?1")),
+    ]
+    document = api.client.get("/api/schema/").json()
+    for path, answer in answers:
+        hold(described, path, answer)
+        operation = document["paths"][path][answer.request.method.lower()]
+        told = operation["responses"][str(answer.status_code)]["headers"]
+        own = {name for name in answer.headers if name.startswith("upload-") or name in OF_THE_UPLOAD}
+        assert own
+        assert own <= {name.lower() for name in told}, (path, answer.status_code)
 
 
 def test_real_answers_are_as_described(api: Api, described: Any) -> None:

@@ -31,7 +31,6 @@ State = ResumableUpload.State
 # Short, because a client that lost its connection tries again within seconds, and long enough for a disk
 # that is slow to take a few MiB. A writer whose lease lapsed tears nothing: see pieces.
 LEASE = timedelta(seconds=5)
-LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def create(owner: User, wanted: Wanted, *, counted: int = 0) -> ResumableUpload:
         name=wanted.name,
         created_at=now,
         updated_at=now,
-        expires_at=now + LIFETIME,
+        expires_at=now + owner.plan.upload_lifetime,
         **wanted.more,
     )
 

@@ -240,6 +240,12 @@ def test_expired_uploads_are_gone_with_their_bytes(alice: User) -> None:
     assert alice.used_bytes == 300
 
 
+def test_how_long_an_upload_may_take_is_the_plans(alice: User) -> None:
+    alice.plan.upload_hours = 2
+    left = begun(alice).expires_at - timezone.now()
+    assert timedelta(hours=2) - timedelta(minutes=1) < left <= timedelta(hours=2)
+
+
 def test_rows_of_ended_uploads_are_forgotten_after_a_week(alice: User) -> None:
     ended, kept = begun(alice), begun(alice)
     resource.terminate(ended)
@@ -269,7 +275,9 @@ def test_another_account_finds_nothing(alice: User) -> None:
 
 
 def test_a_batch_left_open_is_closed_after_its_time(alice: User) -> None:
-    job, other = (batches.begin(alice.id, alice.plan.recipes()) for _ in range(2))
+    job, other = (
+        batches.begin(alice.id, alice.plan.recipes(), lifetime=timedelta(hours=1)) for _ in range(2)
+    )
     Job.objects.filter(id=job.id).update(open_until=timezone.now() - timedelta(seconds=1))
     assert batches.close_left_open() == 1
     job.refresh_from_db()

@@ -298,6 +298,7 @@ COMPONENTS: dict[str, Shape] = {
             "max_files": {**COUNT, "description": "Files in one request."},
             "storage_quota_bytes": COUNT,
             "requests_per_minute": COUNT,
+            "upload_hours": {**COUNT, "description": "How long an unfinished upload may go on."},
             "max_recipes": {**COUNT, "description": "Recipes of one's own."},
         }
     ),

@@ -119,6 +119,7 @@ def plan_shape(plan: Plan) -> dict[str, Any]:
         "max_files": plan.max_files,
         "storage_quota_bytes": plan.storage_quota_bytes,
         "requests_per_minute": plan.requests_per_minute,
+        "upload_hours": plan.upload_hours,
         "max_recipes": plan.max_recipes,
     }
 

@@ -30,7 +30,8 @@ class BatchesView(APIView):
         fields.is_valid(raise_exception=True)
         owner = account(request)
         webhook_url = fields.validated_data.get("webhook_url", "")
-        job = batches.begin(owner.id, owner.plan.recipes(), webhook_url=webhook_url)
+        plan = owner.plan
+        job = batches.begin(owner.id, plan.recipes(), lifetime=plan.upload_lifetime, webhook_url=webhook_url)
         body = {"job_id": str(job.id), "upload_url": "/api/uploads"}
         return Response(body, status=201, headers={"Location": f"/api/jobs/{job.id}"})
 

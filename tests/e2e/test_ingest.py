@@ -68,17 +68,21 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def someone(stack: Stack, name: str) -> str:
     """An account that holds nothing yet."""
-    code = (
+    shell(
+        stack,
         "from processing.accounts.models import Plan, User; "
-        f"User.objects.create_user({name!r}, plan=Plan.objects.get(name='Enterprise'))"
+        f"User.objects.create_user({name!r}, plan=Plan.objects.get(name='Enterprise'))",
     )
+    return name
+
+
+def shell(stack: Stack, code: str) -> None:
     subprocess.run(
         (sys.executable, "manage.py", "shell", "-v", "0", "-c", code),
         cwd=ROOT,
         env={**os.environ, "IMAGEAPI_HOME": str(stack.home)},
         check=True,
     )
-    return name
 
 
 def held(own: Any, name: str) -> list[tuple[str, str]]:
@@ -119,6 +123,31 @@ def test_broken_off_and_run_again_it_holds_each_photo_once(
 
     _, out, _ = finished(ingest(stack, tree, "--user", name))
     assert f"{COUNT + 2} files: 0 new, {COUNT + 1} already there, 1 refused" in out
+
+
+def test_recipes_are_made_beside_the_plans(stack: Stack, own: Any, tmp_path: Path) -> None:
+    name = someone(stack, "carol")
+    code = (
+        "from processing.accounts.models import User; from processing.accounts.recipes import put; "
+        "from processing.imaging.recipes import Recipe; "
+        f"put(User.objects.get(username={name!r}), Recipe('square', 50, 50, 'cover', formats=('webp',)))"
+    )
+    shell(stack, code)
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(photo(90_000 + number, 200, 100))
+    code, out, err = finished(ingest(stack, tmp_path, "--user", name, "--recipes", "square", "--wait"))
+    assert code == 0, err + out
+    own.execute(
+        "SELECT r->>'width', r->>'height', r->>'content_type' FROM processing_image i"
+        " JOIN processing_user u ON u.id = i.owner_id, jsonb_array_elements(i.renditions) r"
+        " WHERE username = %s AND r->>'name' = 'square'",
+        [name],
+    )
+    assert own.fetchall() == [("50", "50", "image/webp")] * 3
+    code, _, err = finished(ingest(stack, tmp_path, "--user", name, "--recipes", "square,hero"))
+    assert code == 1
+    assert "hero" in err
+    assert "square" in err
 
 
 def test_what_cannot_be_done_is_said(stack: Stack, tmp_path: Path) -> None:

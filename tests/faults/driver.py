@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,7 +18,7 @@ from imageapi.up import embedded
 from tests.api import Api
 from tests.database import execute
 from tests.drawing import photo
-from tests.stack import Stack
+from tests.stack import ROOT, Stack
 
 # The same bytes twice would be a duplicate, not an image more.
 SEEDS = itertools.count(1_000_000)
@@ -94,6 +96,25 @@ def assert_nothing_lost(api: Api, stack: Stack, job_id: str, total: int, seconds
         for rendition in image["renditions"]:
             key, file = rendition["url"].removeprefix("/media/").split("/")
             assert (media / "renditions" / key[:2] / f"{key}.{file}").stat().st_size == rendition["size"]
+
+
+def doctor(stack: Stack) -> str:
+    """What does not hold of the counters and the files."""
+    given = {
+        "IMAGEAPI_HOME": str(stack.home),
+        "DATABASE_URL": embedded.database_url(stack.home),
+        "REDIS_URL": embedded.redis_url(stack.home),
+    }
+    done = subprocess.run(
+        (sys.executable, "manage.py", "doctor", "--older-than", "0"),
+        cwd=ROOT,
+        env=given,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def leftovers(stack: Stack) -> list[str]:

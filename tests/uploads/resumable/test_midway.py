@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from imageapi.up import embedded
 from tests.administering import Account, Administrator
 from tests.database import execute
 from tests.drawing import photo
-from tests.stack import ROOT, Stack
+from tests.faults.driver import doctor
+from tests.stack import Stack
 from tests.uploads.resumable.clients import VERSION, Draft, Tus
 from tests.uploads.resumable.test_tus import image_of, problem
 
@@ -54,25 +52,6 @@ def change_plan(stack: Stack, **values: int) -> None:
 
 def used(stack: Stack) -> int:
     return int(execute(stack, "SELECT used_bytes FROM processing_user WHERE username = 'midway'")[0][0])
-
-
-def doctor(stack: Stack) -> str:
-    """What does not hold of the counters and the files."""
-    given = {
-        "IMAGEAPI_HOME": str(stack.home),
-        "DATABASE_URL": embedded.database_url(stack.home),
-        "REDIS_URL": embedded.redis_url(stack.home),
-    }
-    done = subprocess.run(
-        (sys.executable, "manage.py", "doctor", "--older-than", "0"),
-        cwd=ROOT,
-        env=given,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def files_of(stack: Stack, url: str) -> list[Path]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from processing.jobs import batches, derivations
@@ -65,6 +64,12 @@ def submit(
     return job, _add(images)
 
 
+_JOIN = """
+UPDATE processing_job SET total = total + %(count)s, updated_at = now()
+WHERE id = %(job)s AND owner_id = %(owner)s AND open_until > now() RETURNING *
+"""
+
+
 def join(
     owner_id: int, job_id: uuid.UUID, files: Sequence[NewImage], *, keeps_originals: bool = True
 ) -> tuple[Job, list[Image]] | None:
@@ -72,13 +77,11 @@ def join(
 
     The job's row stays locked until the transaction ends: who joins at once gets an index of its own.
     """
-    there = Job.objects.select_for_update(no_key=True)
-    job = there.filter(id=job_id, owner_id=owner_id, open_until__gt=Now()).first()
-    if job is None:
+    found = list(Job.objects.raw(_JOIN, {"count": len(files), "job": job_id, "owner": owner_id}))
+    if not found:
         return None
-    first = job.total - 1
-    job.total += len(files)
-    Job.objects.filter(id=job.id).update(total=job.total, updated_at=Now())
+    job = found[0]
+    first = job.total - 1 - len(files)
     placed = [replace(file, index=first + place) for place, file in enumerate(files)]
     return job, _add(_with_twins(job, placed, at=timezone.now(), keeps_originals=keeps_originals))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+
+# The libraries for WebP, AVIF and HEIC take a file whole before they say its size: large ones one at a time.
+_LARGE_BYTES = 8 * 1024 * 1024
+_large = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -136,7 +142,7 @@ def examine(file: Received, plan: Plan) -> Probe:
         )
     if not file.size:
         raise ImageFailed("empty_file", "The file is empty.", permanent=True)
-    with file.path.open("rb") as stream:
+    with file.path.open("rb") as stream, _large if file.size > _LARGE_BYTES else nullcontext():
         return probe(stream, max_pixels=settings.MAX_PIXELS)
 
 

@@ -82,10 +82,22 @@ def append(
     wanted: Append,
     answer: Answer,
     checksum: Checksum | None = None,
-    *,
-    forgets: bool = False,
-    interim: dict[str, str] | None = None,
 ) -> Transfer:
     """Takes the upload's lease for this request. Raises Refused, AlreadyWhole where nothing is missing."""
     upload = resource.take(owner, upload_id, wanted)
+    return Transfer(Writer(owner, upload, wanted, checksum), answer, {}, forgets=False)
+
+
+def begin(
+    owner: User,
+    upload: ResumableUpload,
+    wanted: Append,
+    answer: Answer,
+    checksum: Checksum | None,
+    *,
+    forgets: bool,
+    interim: dict[str, str] | None = None,
+) -> Transfer:
+    """The body that comes with the creation, whose request holds the lease already. Raises Refused."""
+    resource.refuse_misfit(owner, upload, wanted)
     return Transfer(Writer(owner, upload, wanted, checksum), answer, interim or {}, forgets=forgets)

@@ -75,17 +75,20 @@ def _batch(owner: User, text: str) -> UUID | None:
     return batch
 
 
-def once(request: Request, owner: User, wanted: Wanted) -> tuple[ResumableUpload, bool]:
-    """The upload that is wanted, and whether it was there before under the request's Idempotency-Key."""
+def once(request: Request, owner: User, wanted: Wanted, *, leased: bool) -> tuple[ResumableUpload, bool]:
+    """The upload that is wanted, and whether it was there before under the request's Idempotency-Key.
+
+    `leased`: its bytes come along, and this request holds the lease of a new one.
+    """
     key = idempotency.key_of(request)
     if key is None:
-        return resource.create(owner, wanted), False
+        return resource.create(owner, wanted, leased=leased), False
     said = [wanted.protocol, wanted.length, wanted.name, sorted((k, str(v)) for k, v in wanted.more.items())]
     keyed = idempotency.Once(owner.id, "resumable", key, idempotency.fingerprint([], said))
 
     def work() -> tuple[ResumableUpload, bool]:
         with transaction.atomic():
-            upload = resource.create(owner, wanted)
+            upload = resource.create(owner, wanted, leased=leased)
             keyed.keep(None, 201, {"upload": str(upload.id)})
         return upload, False
 

@@ -18,7 +18,7 @@ from django.utils.http import parse_header_parameters
 from processing.models import ResumableUpload
 from uploads.intake.refusals import Refused
 from uploads.resumable import creation, refusals, resource
-from uploads.resumable.appending import append
+from uploads.resumable.appending import append, begin
 from uploads.resumable.metadata import metadata
 from uploads.resumable.resource import AlreadyWhole, Append, State, Wanted
 from uploads.resumable.structured_fields import boolean, digests, integer
@@ -68,13 +68,13 @@ def create(
     name, more = creation.described(owner, _described(request))
     digest = digests(request.headers.get("Repr-Digest")).get("sha-256", b"").hex()
     wanted = Wanted(ResumableUpload.Protocol.DRAFT, length, name, {**more, "digest": digest, "waits": waits})
-    upload, repeated = creation.once(request, owner, wanted)
+    upload, repeated = creation.once(request, owner, wanted, leased=size != 0)
     if size != 0 and not repeated:
         forgets = "Idempotency-Key" not in request.headers
         asked = Append(0, size, completes=_completes(request, said=bool(completes)))
-        return append(
+        return begin(
             owner,
-            upload.id,
+            upload,
             asked,
             answer,
             _checksum(request),

@@ -43,10 +43,10 @@ class Wanted:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-def create(owner: User, wanted: Wanted, *, counted: int = 0) -> ResumableUpload:
+def create(owner: User, wanted: Wanted, *, counted: int = 0, leased: bool = False) -> ResumableUpload:
     """Writes the row of a new upload. Raises Refused: 413 where it can't fit, 429 for too many at once.
 
-    `counted`: bytes of it that count towards the quota already.
+    `counted`: bytes of it that count towards the quota already. `leased`: this request writes to it, too.
     """
     if wanted.length is not None:
         refuse_too_large(owner, wanted.length)
@@ -55,6 +55,7 @@ def create(owner: User, wanted: Wanted, *, counted: int = 0) -> ResumableUpload:
     if count >= settings.OPEN_UPLOADS:
         raise refusals.too_many(settings.OPEN_UPLOADS, count + 1, owner.plan)
     now = timezone.now()
+    lease = {"writer": uuid.uuid4(), "writer_until": now + LEASE} if leased else {}
     metrics.add("imageapi_resumable_uploads_total", event="created")
     return ResumableUpload.objects.create(
         owner=owner,
@@ -64,6 +65,7 @@ def create(owner: User, wanted: Wanted, *, counted: int = 0) -> ResumableUpload:
         created_at=now,
         updated_at=now,
         expires_at=now + owner.plan.upload_lifetime,
+        **lease,
         **wanted.more,
     )
 
@@ -140,16 +142,20 @@ def take(owner: User, upload_id: uuid.UUID, wanted: Append) -> ResumableUpload:
     upload = found[0]
     if upload.generation or upload.offset:
         metrics.add("imageapi_resumable_uploads_total", event="resumed")
+    refuse_misfit(owner, upload, wanted)
+    return upload
+
+
+def refuse_misfit(owner: User, upload: ResumableUpload, wanted: Append) -> None:
+    """Looks at the plan as it is now, and at what the request says it carries; lets go of what it refuses."""
     try:
         _refuse_misfit(owner, upload, wanted)
     except Refused:
         release(upload)
         raise
-    return upload
 
 
 def _refuse_misfit(owner: User, upload: ResumableUpload, wanted: Append) -> None:
-    """Looks at the plan as it is now, and at what the request says it carries."""
     end = wanted.at + (wanted.size or 0)
     refuse_too_large(owner, max(end, upload.length or 0))
     if upload.length is not None and end > upload.length and upload.protocol == ResumableUpload.Protocol.TUS:

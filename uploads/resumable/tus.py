@@ -18,7 +18,7 @@ from django.utils.http import http_date
 from processing.models import ResumableUpload
 from uploads.intake.refusals import Refused
 from uploads.resumable import creation, resource
-from uploads.resumable.appending import Transfer, append
+from uploads.resumable.appending import Transfer, append, begin
 from uploads.resumable.concatenation import malformed, parts_of, put_together
 from uploads.resumable.metadata import metadata
 from uploads.resumable.resource import AlreadyWhole, Append, State, Wanted
@@ -84,10 +84,10 @@ def create(request: Request, owner: User, size: int | None) -> HttpResponse | Tr
     wanted = Wanted(
         ResumableUpload.Protocol.TUS, _length(request), name, {**more, "metadata": raw, "concat": concat}
     )
-    upload, repeated = creation.once(request, owner, wanted)
+    upload, repeated = creation.once(request, owner, wanted, leased=size != 0)
     if size != 0 and not repeated:
         forgets = "Idempotency-Key" not in request.headers
-        return append(owner, upload.id, Append(0, size), _created, checksum, forgets=forgets)
+        return begin(owner, upload, Append(0, size), _created, checksum, forgets=forgets)
     return _created(upload)
 
 

@@ -9,7 +9,7 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -52,8 +52,37 @@ def has_no_end(file: BinaryIO, scan_at: int) -> bool:
 
 def ended(file: BinaryIO) -> BinaryIO:
     """The same data with the end that libjpeg waits for."""
-    file.seek(0)
-    return io.BytesIO(file.read() + END_OF_IMAGE)
+    return io.BufferedReader(_Ended(file))
+
+
+class _Ended(io.RawIOBase):
+    """A file as if the end stood behind it; it is not read before it is asked for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file, self._length = file, file.seek(0, os.SEEK_END)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        whole = self._length + len(END_OF_IMAGE)
+        self._at = max(0, offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: whole}[whence])
+        return self._at
+
+    def readinto(self, into: Any) -> int:
+        if self._at < self._length:
+            self._file.seek(self._at)
+            data = self._file.read(len(into))
+        else:
+            data = END_OF_IMAGE[self._at - self._length :][: len(into)]
+        into[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def looks_cut(image: Image.Image) -> bool:

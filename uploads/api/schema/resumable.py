@@ -169,6 +169,7 @@ describe(
             _COMPLETE,
             _DRAFT_VERSION,
             _CONTENT_DIGEST,
+            _told("Location", {"type": "string"}, "By the draft: the job.", 202),
             *_answered(204, 202),
         ],
         refusals=_WRONG_VERSION

@@ -6,6 +6,7 @@ import io
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,20 @@ def test_a_jpeg_without_its_end_is_taken(mode: str, options: dict[str, Any]) -> 
     assert data.endswith(END)
     assert made_from(data[:-2]) == made_from(data)
     assert probe(io.BytesIO(data[:-2]), max_pixels=10**6).width == 333
+
+
+@pytest.mark.parametrize("end", [b"", END], ids=["without its end", "with much behind it"])
+def test_a_probe_holds_little_of_a_large_file(end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    path.write_bytes(photo(5, 320, 240).removesuffix(END) + end + bytes(64 * 1024 * 1024))
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            assert probe(file, max_pixels=10**6).width == 320
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * 1024 * 1024
 
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())

@@ -23,6 +23,7 @@ BENCHMARKS = {
     "likeness": "pictures.likeness",
     "archive": "server.archive",
     "edge": "server.edge",
+    "resumable": "uploads.resumable",
 }
 
 

@@ -46,9 +46,9 @@ def run() -> None:
         log_statements(stack.home)
         drawn = photos(40, 400, 300)
         _send(stack, "/api/async/batch/upload", distinct(drawn, 64, "warm"), 64)
-        idle = _asked(stack, lambda: time.sleep(_IDLE_SECONDS))
+        idle = asked(stack, lambda: time.sleep(_IDLE_SECONDS))
         found = {
-            way: _asked(stack, lambda: _send(stack, path, distinct(drawn, COUNT, way), size))  # noqa: B023
+            way: asked(stack, lambda: _send(stack, path, distinct(drawn, COUNT, way), size))  # noqa: B023
             for way, (path, size) in WAYS.items()
         }
     _tell(found, idle)
@@ -61,7 +61,7 @@ def _send(stack: Stack, path: str, files: list[bytes], size: int) -> None:
         finish(stack, job)
 
 
-def _asked(stack: Stack, act: Callable[[], None]) -> Asked:
+def asked(stack: Stack, act: Callable[[], None]) -> Asked:
     time.sleep(_LOG_SECONDS)
     line, before = len(stack.output.splitlines()), _commands(stack)
     began = time.monotonic()

@@ -261,6 +261,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "imageapi",
     "DESCRIPTION": "Images in, renditions and colours out, every completion pushed.",
     "VERSION": VERSION,
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.1",
     "SERVERS": [{"url": "/", "description": "The host that this description comes from"}],
     "SERVE_INCLUDE_SCHEMA": False,

@@ -68,7 +68,7 @@ def operation(
     return extend_schema(
         tags=[tag],
         summary=summary,
-        description=description,
+        description=description or f"{summary}.",
         request=(_request(request, multipart, example, forms) or {}) | _binary(binary) or None,
         responses=responses,
         parameters=parameters or [],

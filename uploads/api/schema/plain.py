@@ -24,9 +24,13 @@ def _get(tag: str, summary: str, answers: dict[str, Any], parameters: tuple[str,
             "operationId": "get_" + summary.lower().replace(" ", "_"),
             "tags": [tag],
             "summary": summary,
+            "description": f"{summary}.",
             "security": [{}],
             **({"parameters": named} if named else {}),
-            "responses": answers,
+            "responses": {
+                "400": {"description": "This request was not understood", "content": _PROBLEM},
+                **answers,
+            },
         }
     }
 
@@ -82,10 +86,27 @@ PATHS: dict[str, Shape] = {
 }
 
 
+# What the operations are grouped by, in the order in which a newcomer meets them.
+TAGS = {
+    "upload": "Images in, one or many at once.",
+    "resumable uploads": "Files that go on where they broke off: tus and the IETF's draft.",
+    "jobs": "What became of an upload, and what happened in which order.",
+    "images": "Pictures with their renditions, colours and links.",
+    "feed": "Completed images by hue and colour.",
+    "recipes": "What is made of an image.",
+    "canvas": "The pixel ping-pong.",
+    "csv": "Images by their addresses.",
+    "webhooks": "Receivers that are told, and what was sent to them.",
+    "account": "Tokens, the plan and its usage.",
+    "operations": "What those ask who run the service.",
+}
+
+
 def complete(result: Shape, **_: Any) -> Shape:
     """Adds the shapes, the paths that Django answers without DRF, and the messages to receivers."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     result["components"]["schemas"] = dict(sorted({**schemas, **COMPONENTS}.items()))
     result["paths"] = dict(sorted({**result["paths"], **PATHS}.items()))
     result["webhooks"] = WEBHOOKS
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     return result

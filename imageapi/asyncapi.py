@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.http import FileResponse, HttpRequest
-from django.views.decorators.http import require_safe
+
+from uploads.api.methods import SAFE, only
 
 FILE = settings.BASE_DIR / "docs" / "asyncapi.yaml"
 
 
-@require_safe
+@only(*SAFE)
 def asyncapi(_request: HttpRequest) -> FileResponse:
     return FileResponse(FILE.open("rb"), content_type="application/yaml")

@@ -11,7 +11,6 @@ from django.db import DatabaseError
 from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -20,6 +19,7 @@ from prometheus_client.registry import Collector
 from processing.models import ResumableUpload
 from processing.plumbing import metrics
 from processing.upkeep import backlog, capacity
+from uploads.api.methods import SAFE, only
 
 Found = TypeVar("Found")
 
@@ -178,6 +178,6 @@ PARTS: dict[str, Callable[[], list[Metric]]] = {
 REGISTRY.register(Installation())
 
 
-@require_safe
+@only(*SAFE)
 def metrics_view(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

@@ -43,6 +43,9 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)([/?].*|)", re.IGNORECASE | re.DOTA
 # For a client to take one piece of an answer, at most 64 KiB: a reader of a kilobyte a second just passes.
 _PIECE_SECONDS = 60.0
 
+# RFC 9110, section 15.5.6: a 405 names what is allowed, here by the server as a whole.
+_ALLOW = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+
 
 class Channel(http.HTTPChannel):
     """A connection whose every refusal is a problem+json answer."""
@@ -83,7 +86,7 @@ class Channel(http.HTTPChannel):
         head = (
             f"HTTP/1.1 {status} {http.RESPONSES.get(status, b'').decode()}\r\n"
             f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
-            "Connection: close\r\n\r\n"
+            f"{_ALLOW if status == 405 else ''}Connection: close\r\n\r\n"
         )
         self.refused = True
         channel = cast("Any", self)

@@ -80,12 +80,15 @@ def test_readers_that_stand_still_keep_nobody_else_out(
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize("path", ["/healthz/live", "/healthz/ready"])
-@pytest.mark.parametrize("method", ["TRACE", "POST", "DELETE"])
-def test_health_is_only_read(stack: Stack, path: str, method: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["/healthz/live", "/healthz/ready", "/metrics", "/api/asyncapi.yaml", "/links/x", "/media/a/b"]
+)
+@pytest.mark.parametrize("method", ["TRACE", "POST", "DELETE", "OPTIONS"])
+def test_what_is_only_read_names_its_methods(stack: Stack, path: str, method: str) -> None:
     answer = httpx.request(method, f"{stack.url}{path}", timeout=20)
-    assert answer.status_code in (403, 405)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "GET" in answer.headers["Allow"]
 
 
 @pytest.mark.parametrize("what", ["rendition", "original", "link", "job"])

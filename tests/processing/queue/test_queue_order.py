@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from processing.models import Queue
+from tests.administering import Administrator
 from tests.drawing import photo
 from tests.stack import Stack
 
@@ -16,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
 _seeds = itertools.count(9000)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("order") / "home", {"IMAGEAPI_WORKERS": "1"}) as stack:
         yield stack
@@ -52,3 +55,25 @@ def test_interactive_is_drained_before_bulk(stack: Stack) -> None:
     early = sum(moment < last for moment in finished(stack, batch))
     # One chunk may have been taken before the worker was stopped; in turn it would be all.
     assert early <= 2 * 32
+
+
+def test_a_class_and_an_account_wait_while_they_are_paused_in_the_admin(stack: Stack) -> None:
+    with Administrator(stack) as admin:
+        assert "1 paused" in admin.act("queuestate", "pause", Queue.BULK.value)
+        waits = upload(stack, "batch/upload", 3)
+        finished(stack, upload(stack, "upload", 3))
+        assert httpx.get(f"{stack.url}/api/jobs/{waits}").json()["status"] == "pending"
+        assert "1 resumed" in admin.act("queuestate", "resume", Queue.BULK.value)
+        finished(stack, waits)
+
+        anonymous = "anonymous"
+        page = admin.client.get("/admin/processing/user/", params={"q": anonymous}).text
+        [user] = re.findall(rf'/admin/processing/user/(\d+)/change/[^"]*">{anonymous}<', page)
+        assert "1 paused" in admin.act("user", "pause", user)
+        waits = upload(stack, "upload", 2)
+        with httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {stack.token}"}) as other:
+            file = {"image": ("a.jpg", photo(next(_seeds), 120, 80))}
+            assert other.post("/api/upload", files=file, timeout=60).status_code == 200
+        assert httpx.get(f"{stack.url}/api/jobs/{waits}").json()["status"] == "pending"
+        assert "1 resumed" in admin.act("user", "resume", user)
+        finished(stack, waits)

@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import CDPSession, Page, expect, sync_playwright
+from playwright.sync_api import CDPSession, Page, expect
 
 from benchmarks.support.home import new_home
-from tests.browser.conftest import FLAGS, chromium
+from tests.browser.launching import chromium, running_chromium
 from tests.drawing import photo
 from tests.stack import Stack
 
@@ -105,18 +105,15 @@ def main_thread_tasks(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def run(files: int = 500) -> None:
-    browser_path = chromium()
-    if browser_path is None:
+    if chromium() is None:
         print("Left out: there is no Chromium on this machine.")
         return
-    with Stack(new_home()) as stack, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+    with Stack(new_home()) as stack, running_chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.add_init_script(_COUNT_URLS)
         page.goto(stack.url)
         page.get_by_text("Live", exact=True).wait_for()
         measure(page, stack.home.parent, files)
-        browser.close()
 
 
 def main() -> None:

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.launching import running_chromium
 from tests.feed.people import CLOSED
 from tests.stack import Stack, free_port
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 # On a busy machine a page is slow, not wrong.
 expect.set_options(timeout=20_000)
 
 
-def chromium() -> str | None:
-    """The path of the system's Chromium."""
-    return next(filter(None, map(shutil.which, _NAMES)), None)
-
-
 # Not for the whole session: its event loop would run on under the tests of others.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = chromium()
-    if found is None:
-        pytest.skip("there is no Chromium: install one (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=FLAGS)
+    with running_chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")

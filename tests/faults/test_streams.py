@@ -16,9 +16,10 @@ import httpx
 import pytest
 
 from tests.api import Api
-from tests.browser.conftest import FLAGS, chromium
+from tests.browser.launching import running_chromium
 from tests.database import execute
 from tests.faults.driver import batch, client_of, kill, pictures, web
+from tests.interfaces.npm import installed
 from tests.proxying import nginx
 from tests.stack import Stack
 
@@ -89,8 +90,7 @@ class Curl:
 
 @contextmanager
 def node(url: str, token: str, folder: Path) -> Iterator[list[int]]:
-    install = ("npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), "eventsource@5.1.5")
-    subprocess.run(install, check=True, capture_output=True, timeout=120)
+    installed(folder, "eventsource@5.1.5")
     (folder / "client.mjs").write_text(NODE)
     process = subprocess.Popen(
         ["node", "client.mjs", url, token], cwd=folder, stdout=subprocess.PIPE, text=True, env=os.environ
@@ -109,13 +109,7 @@ def node(url: str, token: str, folder: Path) -> Iterator[list[int]]:
 
 @contextmanager
 def browser_page(base: str, path: str, stack: Stack) -> Iterator[Callable[[], list[int]]]:
-    from playwright.sync_api import sync_playwright
-
-    found = chromium()
-    if found is None:
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+    with running_chromium() as browser:
         page = browser.new_page()
         page.goto(f"{base}/login")
         page.fill("input[name=username]", stack.username)
@@ -124,7 +118,6 @@ def browser_page(base: str, path: str, stack: Stack) -> Iterator[Callable[[], li
         page.wait_for_load_state()
         page.evaluate(PAGE, path)
         yield lambda: page.evaluate("() => window.ids")
-        browser.close()
 
 
 def test_no_event_is_lost_or_doubled_while_the_web_server_is_killed(own_stack: Stack, tmp_path: Path) -> None:

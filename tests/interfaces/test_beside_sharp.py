@@ -21,6 +21,7 @@ from processing.imaging.pixels.layout import layout
 from processing.imaging.recipes import ATTENTION, FITS, POSITIONS, Quality, Recipe
 from processing.imaging.renditions import make
 from tests.drawing import decoded, drawn_photo, encoded, exif_with, gif_of, psnr, solid
+from tests.interfaces.npm import installed
 from tests.processing.imaging.test_renditions import FILMS, TRANSPARENT, film
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -34,12 +35,8 @@ PHOTOS = os.environ.get("PHOTOS", "")
 @pytest.fixture(scope="module")
 def sharp(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
     """Asks sharp, which npm installs for this run."""
-    if not shutil.which("npm"):
-        pytest.skip("needs node and npm")
-    folder = tmp_path_factory.mktemp("sharp")
+    folder = installed(tmp_path_factory.mktemp("sharp"), "sharp@0.35.5")
     shutil.copy(Path(__file__).with_name("sharp.mjs"), folder)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "sharp@0.35.5"]
-    subprocess.run(command, cwd=folder, check=True, timeout=300)
 
     def ask(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         lines = "\n".join(map(json.dumps, questions))

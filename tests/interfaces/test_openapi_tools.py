@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.drawing import photo
+from tests.interfaces.npm import installed
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -47,12 +47,7 @@ print(answer.status_code, answer.parsed.accepted[0].name, job.total)
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("npm"):
-        pytest.skip("needs node and npm")
-    folder = tmp_path_factory.mktemp("npm")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", *TOOLS]
-    subprocess.run(command, cwd=folder, check=True, timeout=400)
-    return folder
+    return installed(tmp_path_factory.mktemp("npm"), *TOOLS)
 
 
 @pytest.fixture(scope="module")

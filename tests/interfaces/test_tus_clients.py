@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.api import Api
-from tests.browser.conftest import FLAGS, chromium
+from tests.browser.launching import running_chromium
 from tests.drawing import photo
+from tests.interfaces.npm import installed
 from tests.origins import Origin, Reply, origin_server
 from tests.serving import web_server
 from tests.stack import Stack
@@ -87,11 +88,7 @@ TUS = """async ([endpoint, token, path, options]) => {
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the clients, from the npm registry."""
-    folder = tmp_path_factory.mktemp("npm")
-    subprocess.run(["npm", "init", "-y"], cwd=folder, check=True, capture_output=True)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", *PACKAGES]
-    subprocess.run(command, cwd=folder, check=True, timeout=300)
-    return folder
+    return installed(tmp_path_factory.mktemp("npm"), *PACKAGES)
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +147,8 @@ def test_tus_js_client(stack: Stack, api: Api, modules: Path, large: Path, optio
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = chromium()
-    if found is None:
-        pytest.skip("there is no Chromium: install one (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=FLAGS)
+    with running_chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

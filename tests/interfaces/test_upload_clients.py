@@ -16,6 +16,7 @@ import requests
 
 from tests.api import Api
 from tests.drawing import photo
+from tests.interfaces.npm import installed
 from tests.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -109,16 +110,7 @@ def test_fetch_of_node_with_form_data(stack: Stack, picture: Path) -> None:
 
 
 def test_axios_without_a_length(stack: Stack, picture: Path) -> None:
-    run(
-        program("npm"),
-        "install",
-        "--silent",
-        "--no-audit",
-        "--no-fund",
-        "axios",
-        "form-data",
-        cwd=picture.parent,
-    )
+    installed(picture.parent, "axios", "form-data")
     assert named(node(picture.parent, AXIOS, stack.url, stack.token, picture)) == ["a.jpg", "b.jpg"]
 
 

@@ -17,6 +17,7 @@ from processing.models import Delivery, Status
 from processing.webhooks import endpoints
 from tests.cast import person
 from tests.faults.driver import pictures
+from tests.interfaces.npm import installed
 from tests.origins import Origin, Reply, Request, origin_server
 from tests.processing.webhooks.test_delivery import execute, picture, register, upload
 from tests.processing.webhooks.test_outbox import HOOK, complete, job_of, sent
@@ -64,9 +65,7 @@ def test_the_library_of_another_language_verifies_all_events_with_both_secrets(
     httpx.post(f"{stack.url}/api/images/{images[0]['id']}/restore").raise_for_status()
     httpx.post(f"{stack.url}/api/webhooks/{endpoint['id']}/test").raise_for_status()
     seen = receiver.wait("/npm", 7)
-    options = ("--no-audit", "--no-fund", "--prefix", str(tmp_path))
-    install = ("npm", "install", *options, "standardwebhooks@1.0.0")
-    subprocess.run(install, check=True, capture_output=True, timeout=120)
+    installed(tmp_path, "standardwebhooks@1.0.0")
     messages = [{"headers": dict(request.headers), "body": request.body.decode()} for request in seen]
     given = json.dumps({"secrets": [endpoint["secret"], renewed], "messages": messages})
     run = subprocess.run(

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from benchmarks.support.cpu import cpu_seconds
 from benchmarks.support.table import show
 from benchmarks.support.web import Web, wait_for_server, web_only
 from tests.stack import ROOT, free_port
@@ -75,4 +76,5 @@ def _round(url: str, process: psutil.Process) -> tuple[float, float]:
 
 
 def _cpu(process: psutil.Process) -> float:
-    return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
+    """Of a server that may work in processes of its own."""
+    return cpu_seconds([process, *process.children(recursive=True)])

@@ -1,7 +1,8 @@
-"""Tables as they are pasted into docs/performance.md."""
+"""Figures and tables as they are pasted into docs/performance.md."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 
@@ -18,3 +19,8 @@ def show(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for row in cells[1:]:
         print(line(row))
     print(flush=True)
+
+
+def spread(ratios: Sequence[float]) -> str:
+    """The median, and how far the others are from it."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"

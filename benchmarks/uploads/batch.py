@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from benchmarks.peers import plain
 from benchmarks.support.client import connect, distinct, finish, photos, upload
 from benchmarks.support.home import new_home
-from benchmarks.support.table import show
+from benchmarks.support.table import show, spread
 from tests.stack import Stack
 
 WORKERS = 2
@@ -48,8 +48,7 @@ def _measure(
         ours.append(_ours(stack, these))
     ratios = [a / b for a, b in zip(ours, bare, strict=True)]
     a, b = statistics.median(ours), statistics.median(bare)
-    ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-    return [name, str(count), f"{a:.2f}", f"{count / a:.0f}", f"{b:.2f}", f"{count / b:.0f}", ratio]
+    return [name, str(count), f"{a:.2f}", f"{count / a:.0f}", f"{b:.2f}", f"{count / b:.0f}", spread(ratios)]
 
 
 def _ours(stack: Stack, files: Sequence[bytes]) -> float:

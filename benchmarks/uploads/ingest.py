@@ -19,6 +19,7 @@ import httpx
 import psutil
 
 from benchmarks.support.client import distinct, photos
+from benchmarks.support.cpu import cpu_seconds
 from benchmarks.support.table import show
 from benchmarks.support.web import web_only
 
@@ -82,9 +83,9 @@ def _round(client: httpx.Client, web: psutil.Process, path: str, files: list[byt
         request = client.build_request("POST", path, files=named)
         request.read()
         requests.append(request)
-    cpu = sum(web.cpu_times()[:2])
+    cpu = cpu_seconds([web])
     started = time.perf_counter()
     for request in requests:
         client.send(request).raise_for_status()
     wall = time.perf_counter() - started
-    return wall / len(files), (sum(web.cpu_times()[:2]) - cpu) / len(files)
+    return wall / len(files), (cpu_seconds([web]) - cpu) / len(files)

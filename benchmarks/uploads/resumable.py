@@ -13,9 +13,10 @@ from itertools import pairwise
 import httpx
 
 from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.cpu import cpu_seconds
 from benchmarks.support.home import new_home
 from benchmarks.support.resident import Watch
-from benchmarks.support.table import show
+from benchmarks.support.table import show, spread
 from benchmarks.uploads.statements import asked
 from tests.e2e.test_thousand import log_statements
 from tests.faults.driver import web
@@ -61,19 +62,14 @@ def _small() -> None:
 
 def _row(name: str, times: list[float], first: list[float], count: int) -> list[object]:
     ratios = [mine / other for mine, other in zip(times, first, strict=True)]
-    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-    return [name, f"{1000 * statistics.median(times) / COUNT:.1f}", spread, f"{count / COUNT:.1f}"]
+    return [name, f"{1000 * statistics.median(times) / COUNT:.1f}", spread(ratios), f"{count / COUNT:.1f}"]
 
 
 def _cpu(stack: Stack, act: Callable[[], None]) -> float:
     """CPU seconds of all processes of the service, none of which ends meanwhile."""
-
-    def used() -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in stack.processes())
-
-    before = used()
+    before = cpu_seconds(stack.processes())
     act()
-    return used() - before
+    return cpu_seconds(stack.processes()) - before
 
 
 def _multipart(stack: Stack, files: Sequence[bytes]) -> None:

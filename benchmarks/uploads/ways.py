@@ -19,8 +19,9 @@ import psutil
 
 from benchmarks.peers import own, plain
 from benchmarks.support.client import connect, distinct, finish, photos, upload
+from benchmarks.support.cpu import cpu_seconds
 from benchmarks.support.home import new_home
-from benchmarks.support.table import show
+from benchmarks.support.table import show, spread
 from tests.stack import Stack
 
 WORKERS, ROUNDS, CLIENTS, REQUEST = 2, 3, 8, 100
@@ -70,13 +71,9 @@ def _measure(
 
 def _costs(parent: psutil.Process, act: Callable[[], float]) -> Cost:
     """What an act takes by the clock, and of the processor in the children of a process, in seconds."""
-    before = _cpu(parent)
+    before = cpu_seconds(parent.children(recursive=True))
     seconds = act()
-    return Cost(seconds, _cpu(parent) - before)
-
-
-def _cpu(parent: psutil.Process) -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in parent.children(recursive=True))
+    return Cost(seconds, cpu_seconds(parent.children(recursive=True)) - before)
 
 
 def _figures(count: int, costs: list[Cost], bare: list[Cost], pillow: list[Cost]) -> list[str]:
@@ -84,11 +81,10 @@ def _figures(count: int, costs: list[Cost], bare: list[Cost], pillow: list[Cost]
     ratios = [ours.seconds / chain.seconds for ours, chain in zip(costs, bare, strict=True)]
     plainly = statistics.median(ours.seconds / them.seconds for ours, them in zip(costs, pillow, strict=True))
     ours = statistics.median(cost.cpu for cost in costs)
-    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
     return [
         f"{statistics.median(times):.2f}",
         f"{statistics.median(chain.seconds for chain in bare):.2f}",
-        spread,
+        spread(ratios),
         f"{plainly:.2f}",
         *(f"{1000 * cpu / count:.1f}" for cpu in (ours, ours - statistics.median(each.cpu for each in bare))),
     ]

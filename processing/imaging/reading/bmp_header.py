@@ -8,12 +8,13 @@ from __future__ import annotations
 import struct
 from typing import Any, BinaryIO
 
+from processing.imaging.pixels.color_spaces import D65
+
 _AT = 14
 _V4, _V5 = 108, 124
 _KIND = 56
 _CALIBRATED, _EMBEDDED, _LINKED = 0, 0x4D424544, 0x4C494E4B
 _MAX_PROFILE = 4 * 1024 * 1024
-_D65 = (0.3127, 0.329)
 
 
 def colors_of(file: BinaryIO) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _calibrated(header: bytes) -> dict[str, Any]:
         whole = [sum(axis) for axis in zip(*ends, strict=True)]
         # Some write x, y, z in place of X, Y, Z: these say nothing of the white.
         is_plain = all(abs(sum(end) - 1) < 0.01 for end in ends)
-        pairs = [_D65 if is_plain else _xy(whole), *map(_xy, ends)]
+        pairs = [D65 if is_plain else _xy(whole), *map(_xy, ends)]
         found["chromaticity"] = tuple(value for pair in pairs for value in pair)
     if min(gammas) > 0:
         if max(gammas) - min(gammas) > 0.1:

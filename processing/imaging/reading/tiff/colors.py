@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from processing.imaging.pixels.color_spaces import D65
 from processing.imaging.reading.tiff import header as tags
 from processing.imaging.reading.tiff.header import TiffHeader
 
-_D65 = (0.3127, 0.329)
 _SAME = 0.1
 
 
@@ -21,7 +21,7 @@ def colors_of(header: TiffHeader) -> dict[str, Any]:
     primaries = _fractions(header, tags.PRIMARIES)
     if len(primaries) == 6:
         white = _fractions(header, tags.WHITE)
-        found["chromaticity"] = (*(white if len(white) == 2 else _D65), *primaries)
+        found["chromaticity"] = (*(white if len(white) == 2 else D65), *primaries)
     exponents = _exponents(header.tags.get(tags.TRANSFER, ()), 1 << header.one(tags.BITS, 1))
     if exponents:
         if max(exponents) - min(exponents) > _SAME:

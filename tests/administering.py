@@ -89,7 +89,7 @@ class Administrator:
         self.fill("/admin/processing/user/add/", {"username": name, "plan": plan, **passwords})
 
     def give_plan(self, name: str, plan: str) -> None:
-        self.fill(f"/admin/processing/user/{self._id_of(name)}/change/", {"plan": plan})
+        self.fill(f"/admin/processing/user/{self.id_of(name)}/change/", {"plan": plan})
 
     def add_plan(self, name: str, **values: Any) -> None:
         self.fill("/admin/processing/plan/add/", {"name": name, **values})
@@ -103,7 +103,8 @@ class Administrator:
         answer = self.client.post(path, data=data, headers={"Referer": f"{self.stack.url}{path}"})
         return answer.raise_for_status().text
 
-    def _id_of(self, name: str) -> str:
+    def id_of(self, name: str) -> str:
+        """The number of an account."""
         page = self.client.get("/admin/processing/user/", params={"q": name}).raise_for_status().text
         before = re.split(rf'/change/[^"]*">{name}<', page)[0]
         return before.rsplit("/admin/processing/user/", 1)[1]

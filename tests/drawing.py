@@ -233,3 +233,9 @@ def gif_of(
         place = struct.pack("<4HB", left, top, *patch.size, 0x80 | (alone[10] & 7))
         data += control + b"\x2c" + place + alone[13 : 13 + table_length] + alone[block + 10 : -1]
     return data + b";"
+
+
+def disposing(how: int) -> bytes:
+    """A GIF of a square that goes over a ground, disposed of in this way (1 to 3) after each frame."""
+    ground = (solid((200, 0, 0), (80, 80)), (0, 0), 1)
+    return gif_of((80, 80), [ground, *((solid((0, 180, 0), (20, 20)), (at, 20), how) for at in (0, 30, 60))])

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from tests.drawing import gif_of, photo, solid
+from tests.drawing import disposing, photo, solid
 from tests.processing.imaging.test_renditions import moving
 
 # As docs/recipes.md shows it.
@@ -42,12 +42,6 @@ def uploaded(api: httpx.Client, data: bytes, **fields: str) -> dict[str, Any]:
 
 def frames() -> list[Image.Image]:
     return [solid(color, SIZE) for color in ("red", "lime", "blue", "white")]
-
-
-def disposing(how: int) -> bytes:
-    """A square that goes over a ground, and is disposed of so."""
-    ground = (solid("red", SIZE), (0, 0), 1)
-    return gif_of(SIZE, [ground, *((solid("lime", (20, 20)), (at, 20), how) for at in (0, 30, 60))])
 
 
 FILMS: dict[str, Callable[[], bytes]] = {

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import itertools
 import math
 from typing import Any
 
-from PIL import Image, ImageDraw
-from PIL.PngImagePlugin import PngInfo
-
-_serial = itertools.count()
+from tests.feed.people import stripes
 
 
 def striped(wanted: list[str]) -> bytes:
-    """A PNG of upright stripes of these colours, unlike every other one made here."""
-    image = Image.new("RGB", (80, 40))
-    draw = ImageDraw.Draw(image)
-    width = 80 // len(wanted)
-    for index, color in enumerate(wanted):
-        draw.rectangle((index * width, 0, 80, 40), fill=color)
-    out, info = io.BytesIO(), PngInfo()
-    info.add_text("comment", str(next(_serial)))
-    image.save(out, "PNG", pnginfo=info)
-    return out.getvalue()
+    """A PNG of upright stripes of these colours (`#rrggbb`), unlike every other one made here."""
+    return stripes((80, 40), wanted)
 
 
 def lab(color: str) -> list[float]:

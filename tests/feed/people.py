@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,13 +24,17 @@ DONE = {"completed", "failed", "aborted"}
 
 
 def plain(*hues: int | None) -> bytes:
-    """A PNG of upright stripes of these hues (None: grey), unlike every other one made here."""
-    image = Image.new("RGB", (60, 40))
+    """A PNG of upright stripes of these hues (None: grey)."""
+    return stripes((60, 40), [(128, 128, 128) if hue is None else _rgb(hue) for hue in hues])
+
+
+def stripes(size: tuple[int, int], fills: Sequence[str | tuple[int, int, int]]) -> bytes:
+    """A PNG of upright stripes in these colours, unlike every other one made here."""
+    image = Image.new("RGB", size)
     draw = ImageDraw.Draw(image)
-    width = 60 // len(hues)
-    for index, hue in enumerate(hues):
-        color = (128, 128, 128) if hue is None else _rgb(hue)
-        draw.rectangle((index * width, 0, 60, 40), fill=color)
+    width = size[0] // len(fills)
+    for index, color in enumerate(fills):
+        draw.rectangle((index * width, 0, *size), fill=color)
     out = io.BytesIO()
     # The bytes differ, the pixels do not: same bytes would make it a duplicate.
     info = PngInfo()

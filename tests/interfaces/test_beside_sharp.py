@@ -20,7 +20,7 @@ from processing.imaging.pixels.geometry import fit_within
 from processing.imaging.pixels.layout import layout
 from processing.imaging.recipes import ATTENTION, FITS, POSITIONS, Quality, Recipe
 from processing.imaging.renditions import make
-from tests.drawing import decoded, drawn_photo, encoded, exif_with, gif_of, psnr, solid
+from tests.drawing import decoded, disposing, drawn_photo, encoded, exif_with, psnr, solid
 from tests.interfaces.npm import installed
 from tests.processing.imaging.test_renditions import FILMS, TRANSPARENT, film
 
@@ -127,12 +127,6 @@ def test_alpha_is_what_a_second_decoder_sees(
     found = likeness(ours, theirs)
     print(f"{kind} as {format}, {width}: {found:.1f} dB")
     assert found >= (34 if format == "png" else 28)
-
-
-def disposing(how: int) -> bytes:
-    """A square on a ground, disposed of so, and others after it."""
-    ground = (solid((200, 0, 0), (80, 80)), (0, 0), 1)
-    return gif_of((80, 80), [ground, *((solid((0, 180, 0), (20, 20)), (at, 20), how) for at in (0, 30, 60))])
 
 
 @pytest.mark.parametrize("kind", [*FILMS, 1, 2, 3], ids=str)

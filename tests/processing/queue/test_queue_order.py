@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import time
 from collections.abc import Iterator
 
@@ -66,9 +65,7 @@ def test_a_class_and_an_account_wait_while_they_are_paused_in_the_admin(stack: S
         assert "1 resumed" in admin.act("queuestate", "resume", Queue.BULK.value)
         finished(stack, waits)
 
-        anonymous = "anonymous"
-        page = admin.client.get("/admin/processing/user/", params={"q": anonymous}).text
-        [user] = re.findall(rf'/admin/processing/user/(\d+)/change/[^"]*">{anonymous}<', page)
+        user = admin.id_of("anonymous")
         assert "1 paused" in admin.act("user", "pause", user)
         waits = upload(stack, "upload", 2)
         with httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {stack.token}"}) as other:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.administering import Administrator
 from tests.database import execute
 from tests.drawing import photo
 from tests.origins import Origin, Reply, Request, endless, origin_server, stall
@@ -404,18 +405,12 @@ def test_the_admin_shows_and_replays_but_changes_nothing(stack: Stack, receiver:
     endpoint = register(stack, receiver.serve("/hook", Reply(200)))
     job = upload(stack, picture())
     sent = delivery(stack, job, lambda found: found["status"] == "delivered")
-    with httpx.Client(base_url=stack.url, follow_redirects=True) as admin:
-        admin.get("/admin/login/")
-        form = {"username": stack.username, "password": stack.password, "next": "/admin/"}
-        form["csrfmiddlewaretoken"] = admin.cookies["csrftoken"]
-        assert admin.post("/admin/login/", data=form).status_code == 200
-        page = admin.get("/admin/processing/delivery/")
+    with Administrator(stack) as admin:
+        page = admin.client.get("/admin/processing/delivery/")
         assert sent["url"] in page.text
-        assert admin.get("/admin/processing/delivery/add/").status_code == 403
-        shown = admin.get(f"/admin/processing/endpoint/{endpoint['id']}/change/")
+        assert admin.client.get("/admin/processing/delivery/add/").status_code == 403
+        shown = admin.client.get(f"/admin/processing/endpoint/{endpoint['id']}/change/")
         assert shown.status_code == 200
         assert endpoint["secret"] not in shown.text
-        form = {"action": "send_again", "_selected_action": sent["id"]}
-        form["csrfmiddlewaretoken"] = admin.cookies["csrftoken"]
-        assert "1 of 1 go again" in admin.post("/admin/processing/delivery/", data=form).text
+        assert "1 of 1 go again" in admin.act("delivery", "send_again", sent["id"])
     assert len(receiver.wait("/hook", 2)) == 2
